@@ -1,0 +1,1 @@
+"""Typed data that passes between the rooms: every artifact, and nothing that acts."""

@@ -1,0 +1,73 @@
+"""The briefing as data: what ``report.json`` holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from .analysis import Chapter, Claim, KeyPoint, SegmentSentiment, Topic
+from .artifact import Artifact, Model
+from .media import Source
+from .transcript import Segment
+from .verification import Contradiction, Verdict
+
+SCHEMA_VERSION = "1.0"
+
+T = TypeVar("T")
+
+
+class Missing(Model):
+    """A stage that gave no result, and why."""
+
+    stage: str
+    reason: str
+    remedy: str
+
+
+class TranscriptInfo(Model):
+    """How the transcript came about."""
+
+    origin: str
+    language: str | None
+    model: str | None
+    segments: tuple[Segment, ...]
+
+
+class Method(Model):
+    """What produced a part of the report, and what it cannot do."""
+
+    name: str
+    description: str
+
+
+class Linked(Model, Generic[T]):
+    """A finding and the address of the moment it rests on."""
+
+    item: T
+    url: str
+
+
+class Report(Artifact):
+    """Everything a reader sees, in a versioned schema.
+
+    A part that is None was not part of the depth or is listed in ``missing``; an empty part was
+    looked for and not found. Times are seconds. Every finding is linked to its moment.
+    """
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    run_id: str
+    depth: str
+    source: Source
+    acquired_at: datetime
+    transcript: TranscriptInfo
+    chapters: tuple[Linked[Chapter], ...] | None = None
+    topics: tuple[Topic, ...] | None = None
+    key_points: tuple[Linked[KeyPoint], ...] | None = None
+    claims: tuple[Linked[Claim], ...] | None = None
+    verdicts: tuple[Verdict, ...] | None = None
+    contradictions: tuple[Contradiction, ...] | None = None
+    sentiment: tuple[SegmentSentiment, ...] | None = None
+    sentiment_mean: float | None = None
+    remembered: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    methods: tuple[Method, ...] = ()

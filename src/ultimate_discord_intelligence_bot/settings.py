@@ -1,0 +1,156 @@
+"""Every setting, once: its name, its meaning, its default.
+
+Values come from the environment or from a ``.env`` file in the working directory.
+``scripts/env_example.py`` writes ``.env.example`` from the fields below.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import SettingsError
+
+
+class Depth(StrEnum):
+    """How much work a run does."""
+
+    STANDARD = "standard"
+    DEEP = "deep"
+    COMPREHENSIVE = "comprehensive"
+    EXPERIMENTAL = "experimental"
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "autointel"
+
+
+class Settings(BaseSettings):
+    """A snapshot of the configuration, taken when a run begins."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        validation_alias="AUTOINTEL_DATA_DIR",
+        description="Folder for runs, memory and caches. Default: ~/.local/share/autointel",
+    )
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = Field(
+        "local",
+        validation_alias="AUTOINTEL_TENANT",
+        description="Whose memory is read and written; letters, digits, dot, dash, underscore.",
+    )
+    depth: Depth = Field(
+        Depth.STANDARD,
+        validation_alias="AUTOINTEL_DEPTH",
+        description="Default depth: standard, deep, comprehensive or experimental.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "warning",
+        validation_alias="AUTOINTEL_LOG_LEVEL",
+        description="Lowest level of log lines on stderr: debug, info, warning or error.",
+    )
+
+    enable_parallel_autointel: bool = Field(
+        True,
+        validation_alias="ENABLE_PARALLEL_AUTOINTEL",
+        description="Master switch: false runs every task one after another.",
+    )
+    enable_parallel_analysis: bool = Field(
+        True,
+        validation_alias="ENABLE_PARALLEL_ANALYSIS",
+        description="Run the analysts of a recording side by side.",
+    )
+    enable_parallel_fact_checking: bool = Field(
+        True,
+        validation_alias="ENABLE_PARALLEL_FACT_CHECKING",
+        description="Gather evidence from all places side by side.",
+    )
+    enable_parallel_memory_ops: bool = Field(
+        True,
+        validation_alias="ENABLE_PARALLEL_MEMORY_OPS",
+        description="Write vector memory and graph memory side by side.",
+    )
+
+    max_download_mb: int = Field(
+        2048,
+        ge=1,
+        validation_alias="AUTOINTEL_MAX_DOWNLOAD_MB",
+        description="Largest download, in megabytes.",
+    )
+    max_duration_hours: float = Field(
+        12.0,
+        gt=0,
+        validation_alias="AUTOINTEL_MAX_DURATION_HOURS",
+        description="Longest recording, in hours.",
+    )
+    network_timeout: float = Field(
+        20.0,
+        gt=0,
+        le=600,
+        validation_alias="AUTOINTEL_NETWORK_TIMEOUT",
+        description="Seconds without an answer after which a connection is given up.",
+    )
+    whisper_model: str = Field(
+        "small",
+        min_length=1,
+        validation_alias="AUTOINTEL_WHISPER_MODEL",
+        description=(
+            "Speech model for media without captions: a faster-whisper name (tiny, base, small, "
+            "medium, large-v3, turbo) that is already on this machine, or a folder."
+        ),
+    )
+    whisper_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        validation_alias="AUTOINTEL_WHISPER_DEVICE",
+        description="Where the speech model runs: auto, cpu or cuda.",
+    )
+    language: str | None = Field(
+        None,
+        pattern=r"^[a-z]{2,3}$",
+        validation_alias="AUTOINTEL_LANGUAGE",
+        description="Spoken language as an ISO 639 code; empty means detect.",
+    )
+    embed_media_mb: float = Field(
+        20.0,
+        ge=0,
+        validation_alias="AUTOINTEL_EMBED_MEDIA_MB",
+        description="Media up to this size is put inside report.html; larger media is linked.",
+    )
+
+    def parallel(self, group: str) -> bool:
+        """Whether the tasks of a group may run side by side."""
+        if not self.enable_parallel_autointel:
+            return False
+        return bool(getattr(self, f"enable_parallel_{group}"))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings now.
+
+    Args:
+        overrides: values by environment name that win over the environment.
+
+    Raises:
+        SettingsError: naming the setting, its value and the remedy.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors():
+        name = str(item["loc"][0]) if item["loc"] else "settings"
+        parts.append(f"{name}={item.get('input')!r} cannot be used: {item['msg']}.")
+    return " ".join(parts)
