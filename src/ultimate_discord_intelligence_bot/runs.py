@@ -131,7 +131,7 @@ class Run:
 
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:
-        """Hold the run's folder; a second run of the same input waits here, then finds the work done."""
+        """Hold the run's folder; a second run of the same input waits, then finds the work done."""
         path = self.folder / "lock"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

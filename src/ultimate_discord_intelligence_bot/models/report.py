@@ -11,7 +11,7 @@ from .media import Source
 from .transcript import Segment
 from .verification import Contradiction, Verdict
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION: Literal["1.0"] = "1.0"
 
 T = TypeVar("T")
 
