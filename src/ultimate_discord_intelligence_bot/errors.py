@@ -169,6 +169,16 @@ class ModelMissing(TranscriptionError):
     code = "model_missing"
 
 
+# -- analysis -------------------------------------------------------------------------------
+
+
+class LanguageUnsupported(AutointelError):
+    """The local analysts do not know the language of the recording."""
+
+    code = "language_unsupported"
+    default_remedy = "The transcript is complete; set AUTOINTEL_LANGUAGE if it was misjudged."
+
+
 # -- storage --------------------------------------------------------------------------------
 
 

@@ -1,0 +1,130 @@
+"""``autointel doctor``: what is installed, configured, missing, and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from rich.markup import escape
+
+from ..embedding import EMBEDDER, load_embedder
+from ..errors import AutointelError, SettingsError, storage_error
+from ..memory import open_memory
+from ..settings import Settings, load_settings
+from ..transcription import find_speech_model
+from .terminal import Exit, stdout
+
+_PACKAGES = ("crewai", "yt-dlp", "faster-whisper", "qdrant-edge-py", "onnxruntime", "av")
+_ENOUGH_FREE = 2 * 1024**3
+_MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "failed": "[red]failed [/]"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; ``remedy`` is empty when nothing needs mending."""
+
+    name: str
+    status: Literal["ok", "warning", "failed"]
+    detail: str
+    remedy: str = ""
+
+
+def doctor(*, as_json: bool) -> int:
+    """Print every finding; returns the exit code."""
+    findings = list(_examine())
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))  # noqa: T201
+    else:
+        for finding in findings:
+            _print(finding)
+    return Exit.UNUSABLE if any(f.status == "failed" for f in findings) else Exit.COMPLETE
+
+
+def _print(finding: Finding) -> None:
+    mark = _MARKS[finding.status]
+    stdout.print(f"{mark}  {finding.name:<14} {escape(finding.detail)}", soft_wrap=True)
+    if finding.remedy:
+        stdout.print(f"         {'':<14} → {escape(finding.remedy)}", soft_wrap=True)
+
+
+def _examine() -> Iterator[Finding]:
+    yield Finding("python", "ok", sys.version.split()[0])
+    yield from map(_package, _PACKAGES)
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield Finding("settings", "failed", error.message, error.remedy)
+        return
+    yield Finding("settings", "ok", f"depth {settings.depth}, tenant {settings.tenant}")
+    for name, check in _CHECKS.items():
+        try:
+            yield check(settings)
+        except AutointelError as error:
+            status: Literal["warning", "failed"] = "warning" if name in _OPTIONAL else "failed"
+            yield Finding(name, status, error.message, error.remedy)
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, "ok", version(name))
+    except PackageNotFoundError:
+        return Finding(name, "failed", "not installed", "Install Autointel again.")
+
+
+def _data_folder(settings: Settings) -> Finding:
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".doctor-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    detail = f"{folder} ({free / 1024**3:.0f} GB free)"
+    if free < _ENOUGH_FREE:
+        return Finding("data folder", "warning", detail, "Free some space before long recordings.")
+    return Finding("data folder", "ok", detail)
+
+
+def _memory(settings: Settings) -> Finding:
+    with open_memory(settings.data_dir, embedder=EMBEDDER) as memory:
+        unfinished = memory.unfinished()
+    if unfinished:
+        remedy = "Repeat `autointel run` for it; what is there already is reused."
+        return Finding("memory", "warning", f"{len(unfinished)} unfinished writes", remedy)
+    return Finding("memory", "ok", "embedded vector store and graph; no server configured")
+
+
+def _embedder(settings: Settings) -> Finding:
+    vector = load_embedder().encode(["A sentence."])
+    return Finding("embedder", "ok", f"{EMBEDDER}, {vector.shape[1]} dimensions")
+
+
+def _speech_model(settings: Settings) -> Finding:
+    return Finding("speech model", "ok", str(find_speech_model(settings)))
+
+
+def _javascript(settings: Settings) -> Finding:
+    beside = Path(sys.executable).with_name("deno")
+    found = str(beside) if beside.exists() else shutil.which("deno")
+    if found:
+        return Finding("deno", "ok", found)
+    return Finding("deno", "warning", "not found", "Install yt-dlp[deno]; YouTube needs it.")
+
+
+_CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "data folder": _data_folder,
+    "memory": _memory,
+    "embedder": _embedder,
+    "speech model": _speech_model,
+    "deno": _javascript,
+}
+_OPTIONAL = {"speech model", "deno"}

@@ -1,0 +1,62 @@
+"""What every command shares: where things are printed, and how errors end a command.
+
+Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from ..errors import AutointelError, SettingsError, StorageError
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line, as its help documents them."""
+
+    COMPLETE = 0
+    INTERNAL = 1
+    FAILED = 3
+    PARTIAL = 4
+    UNUSABLE = 5
+    INTERRUPTED = 130
+
+    @classmethod
+    def of(cls, error: AutointelError) -> Exit:
+        """The code for a command that ended with this error."""
+        return cls.UNUSABLE if isinstance(error, SettingsError | StorageError) else cls.FAILED
+
+
+def show_error(error: AutointelError, subject: str = "") -> None:
+    """One line that says what happened, one that says what to do."""
+    about = f"{escape(subject)}: " if subject else ""
+    stderr.print(f"[bold red]Error:[/] {about}{escape(error.message)}", soft_wrap=True)
+    stderr.print(f"  [bold]→[/] {escape(error.remedy)}", soft_wrap=True)
+
+
+@contextmanager
+def orderly_exit() -> Iterator[None]:
+    """End the command with its exit code and a readable message, never a traceback."""
+    try:
+        yield
+    except AutointelError as error:
+        show_error(error)
+        raise typer.Exit(Exit.of(error)) from None
+    except KeyboardInterrupt:
+        stderr.print("Interrupted. Finished stages are kept; the same command continues there.")
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def clock(seconds: float) -> str:
+    """1:23 or 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

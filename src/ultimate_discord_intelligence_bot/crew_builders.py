@@ -1,0 +1,203 @@
+"""Turns a plan into a CrewAI crew: one fresh crew, one agent for each task.
+
+Importing this module imports CrewAI (seconds); it first makes CrewAI silent and private.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import PrivateAttr, TypeAdapter
+
+from .models.artifact import Model
+from .plans import Plan, Stage
+from .runner import StageOutcome
+
+
+_QUIET = {
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_TRACING_ENABLED": "false",
+    "CREWAI_DISABLE_VERSION_CHECK": "true",
+    "OTEL_SDK_DISABLED": "true",
+    "PYTHON_DOTENV_DISABLED": "1",
+}
+
+
+@contextmanager
+def _private_home() -> Iterator[None]:
+    """Let CrewAI write its ``secret.key`` to a folder of its own: it does so when imported."""
+    folder = Path(tempfile.gettempdir()) / f"autointel-crewai-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.environ.update(_QUIET, CREWAI_STORAGE_DIR=str(folder))
+    home = os.environ.get("HOME")
+    os.environ["HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if home is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = home
+
+
+with _private_home():
+    from crewai import Crew, Process, Task
+    from crewai.agents.agent_builder.base_agent import BaseAgent
+    from crewai.utilities.task_output_storage_handler import TaskOutputStorageHandler
+
+Step = Callable[[str], Awaitable[StageOutcome]]
+"""Runs the stage of a name and tells what became of it."""
+
+
+class AgentPrompt(Model):
+    """An entry of ``config/agents.yaml``."""
+
+    role: str
+    goal: str
+    backstory: str
+
+
+class TaskPrompt(Model):
+    """An entry of ``config/tasks.yaml``; ``agent`` names an entry of ``agents.yaml``."""
+
+    agent: str
+    description: str
+    expected_output: str
+
+
+class StageAgent(BaseAgent):  # type: ignore[misc]
+    """A specialist that runs one stage by itself, without a language model.
+
+    Data stays in the run's artifacts; the task's output is the short ``StageOutcome``.
+    """
+
+    function_calling_llm: Any = None
+    step_callback: Any = None
+    last_messages: list[Any] = []  # noqa: RUF012
+    _step: Step = PrivateAttr()
+
+    @classmethod
+    def for_stage(cls, prompt: AgentPrompt, step: Step) -> StageAgent:
+        """An agent of its own for one task; agents are never shared between tasks."""
+        agent = cls(role=prompt.role, goal=prompt.goal, backstory=prompt.backstory)
+        agent._step = step
+        return agent
+
+    async def aexecute_task(
+        self, task: Any, context: str | None = None, tools: list[Any] | None = None
+    ) -> StageOutcome:
+        return await self._step(task.name)
+
+    def execute_task(
+        self, task: Any, context: str | None = None, tools: list[Any] | None = None
+    ) -> str:
+        raise NotImplementedError("The crew must be started with akickoff().")
+
+    def create_agent_executor(self, tools: list[Any] | None = None) -> None:
+        """There is no executor: the agent runs its stage itself."""
+
+    def get_delegation_tools(self, agents: Sequence[Any]) -> list[Any]:
+        return []
+
+    def get_platform_tools(self, apps: list[Any]) -> list[Any]:
+        return []
+
+    def get_mcp_tools(self, mcps: list[Any]) -> list[Any]:
+        return []
+
+    def copy(self) -> StageAgent:
+        clone = StageAgent(role=self.role, goal=self.goal, backstory=self.backstory)
+        clone._step = self._step
+        return clone
+
+
+class _NoOutputStorage(TaskOutputStorageHandler):  # type: ignore[misc]
+    """Keeps nothing: CrewAI's replay database is global, and a run resumes from its artifacts."""
+
+    def __init__(self) -> None:
+        """Open no database."""
+
+    def update(self, task_index: int, log: dict[str, Any]) -> None:
+        """Keep nothing."""
+
+    def reset(self) -> None:
+        """Nothing is kept."""
+
+    def load(self) -> list[dict[str, Any]] | None:
+        return None
+
+
+class IntelligenceCrew(Crew):  # type: ignore[misc]
+    """A crew that keeps its results in the run's artifacts only."""
+
+    _task_output_handler: TaskOutputStorageHandler = PrivateAttr(default_factory=_NoOutputStorage)
+
+
+def build_intelligence_crew(plan: Plan, step: Step) -> IntelligenceCrew:
+    """A crew whose tasks are the stages of the plan, in its order.
+
+    Args:
+        plan: gives each task its ``context`` (what the stage reads) and ``async_execution``.
+        step: runs a stage; called once for each task. A critical stage raises, which ends the
+            crew; any other failure comes back as an outcome.
+
+    Returns:
+        A crew to be started once, with ``akickoff()``.
+    """
+    agents, prompts = agent_prompts(), task_prompts()
+    tasks: dict[str, Task] = {}
+    for stage in plan.stages:
+        prompt = prompts[stage.name]
+        agent = StageAgent.for_stage(agents[prompt.agent], step)
+        tasks[stage.name] = _task(stage, prompt, agent, tasks)
+    return IntelligenceCrew(
+        name=f"autointel-{plan.depth}",
+        agents=[task.agent for task in tasks.values()],
+        tasks=list(tasks.values()),
+        process=Process.sequential,
+        memory=False,
+        cache=False,
+        tracing=False,
+        verbose=False,
+    )
+
+
+def _task(stage: Stage, prompt: TaskPrompt, agent: StageAgent, earlier: Mapping[str, Task]) -> Task:
+    return Task(
+        name=stage.name,
+        description=prompt.description,
+        expected_output=prompt.expected_output,
+        agent=agent,
+        # Without an explicit list a task would be given every raw output before it, or none.
+        context=[earlier[name] for name in stage.inputs],
+        async_execution=stage.parallel,
+        output_pydantic=StageOutcome,
+    )
+
+
+@cache
+def agent_prompts() -> dict[str, AgentPrompt]:
+    """``config/agents.yaml``, validated: unknown or missing keys are errors."""
+    return TypeAdapter(dict[str, AgentPrompt]).validate_python(_config("agents.yaml"))
+
+
+@cache
+def task_prompts() -> dict[str, TaskPrompt]:
+    """``config/tasks.yaml``, validated: unknown or missing keys are errors."""
+    return TypeAdapter(dict[str, TaskPrompt]).validate_python(_config("tasks.yaml"))
+
+
+def _config(name: str) -> Any:
+    installed: Traversable = files(__package__) / "config" / name
+    in_checkout = Path(__file__).parents[2] / "config" / name
+    text = installed.read_text() if installed.is_file() else in_checkout.read_text()
+    return yaml.safe_load(text)

@@ -1,0 +1,310 @@
+"""The plan of a run: which stages, in what order, on what they rest.
+
+A plan knows nothing of CrewAI or of what a stage does; it is the one place that says how stages
+depend on each other. ``docs/analysis`` is generated from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Self
+
+from .settings import Depth, Settings
+
+
+class Group(StrEnum):
+    """Stages that a flag lets run side by side."""
+
+    ANALYSIS = "analysis"
+    FACT_CHECKING = "fact_checking"
+    MEMORY_OPS = "memory_ops"
+
+
+class Resource(StrEnum):
+    """What a stage mostly uses."""
+
+    IO = "io"
+    CPU = "cpu"
+
+
+class Phase(StrEnum):
+    """What the user sees progress of."""
+
+    ACQUISITION = "acquisition"
+    TRANSCRIPTION = "transcription"
+    ANALYSIS = "analysis"
+    VERIFICATION = "verification"
+    MEMORY = "memory"
+    BRIEFING = "briefing"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Which groups run side by side. The report is the same whatever they say."""
+
+    analysis: bool = True
+    fact_checking: bool = True
+    memory_ops: bool = True
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The flags of a run's settings; the master switch turns all of them off."""
+        return cls(**{group.value: settings.parallel(group.value) for group in Group})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a run, which leaves one artifact of the same name.
+
+    Attributes:
+        needs: artifacts without which the stage cannot run.
+        uses: artifacts it takes into account when they are there.
+        critical: whether its failure ends the run; otherwise the briefing reports it as missing.
+        deadline: seconds after which it is given up.
+        group: the flag that lets it run beside its siblings; None means alone.
+        parallel: whether it does so in this plan.
+    """
+
+    name: str
+    phase: Phase
+    resource: Resource
+    deadline: float
+    needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    critical: bool = False
+    group: Group | None = None
+    parallel: bool = field(default=False, compare=False)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Everything it reads, needs first."""
+        return self.needs + self.uses
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages in an order in which each comes after everything it reads."""
+
+    depth: Depth
+    stages: tuple[Stage, ...]
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for stage in self.stages:
+            unknown = set(stage.inputs) - seen
+            if unknown:
+                raise ValueError(f"{stage.name} reads {sorted(unknown)}, which come later or never")
+            seen.add(stage.name)
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def waves(self) -> tuple[tuple[Stage, ...], ...]:
+        """Stages that run together, in order; a crew starts a wave when the last one has ended."""
+        waves: list[list[Stage]] = []
+        for stage in self.stages:
+            if stage.parallel and waves and waves[-1][-1].parallel:
+                waves[-1].append(stage)
+            else:
+                waves.append([stage])
+        return tuple(tuple(wave) for wave in waves)
+
+    def critical_path(self, seconds: Mapping[str, float]) -> float:
+        """The least time the plan can take: the slowest stage of each wave, summed."""
+        return sum(max(seconds[stage.name] for stage in wave) for wave in self.waves())
+
+
+_MINUTE = 60.0
+_HOUR = 3600.0
+
+_STAGES: tuple[tuple[Depth, Stage], ...] = (
+    (
+        Depth.STANDARD,
+        Stage("acquisition", Phase.ACQUISITION, Resource.IO, 4 * _HOUR, critical=True),
+    ),
+    (
+        Depth.STANDARD,
+        Stage(
+            "transcription",
+            Phase.TRANSCRIPTION,
+            Resource.CPU,
+            12 * _HOUR,
+            needs=("acquisition",),
+            critical=True,
+        ),
+    ),
+    (
+        Depth.STANDARD,
+        Stage(
+            "embedding",
+            Phase.ANALYSIS,
+            Resource.CPU,
+            _HOUR,
+            needs=("transcription",),
+        ),
+    ),
+    (
+        Depth.STANDARD,
+        Stage(
+            "chapters",
+            Phase.ANALYSIS,
+            Resource.CPU,
+            20 * _MINUTE,
+            needs=("acquisition", "transcription", "embedding"),
+            group=Group.ANALYSIS,
+        ),
+    ),
+    (
+        Depth.STANDARD,
+        Stage(
+            "claims",
+            Phase.ANALYSIS,
+            Resource.CPU,
+            20 * _MINUTE,
+            needs=("transcription", "embedding"),
+            group=Group.ANALYSIS,
+        ),
+    ),
+    (
+        Depth.STANDARD,
+        Stage(
+            "sentiment",
+            Phase.ANALYSIS,
+            Resource.CPU,
+            20 * _MINUTE,
+            needs=("transcription", "embedding"),
+            group=Group.ANALYSIS,
+        ),
+    ),
+    (
+        Depth.STANDARD,
+        Stage(
+            "key_points",
+            Phase.ANALYSIS,
+            Resource.CPU,
+            20 * _MINUTE,
+            needs=("transcription", "embedding", "chapters"),
+            uses=("claims",),
+        ),
+    ),
+    (
+        Depth.DEEP,
+        Stage(
+            "memory_evidence",
+            Phase.VERIFICATION,
+            Resource.IO,
+            20 * _MINUTE,
+            needs=("embedding", "claims"),
+            group=Group.FACT_CHECKING,
+        ),
+    ),
+    (
+        Depth.DEEP,
+        Stage(
+            "recording_evidence",
+            Phase.VERIFICATION,
+            Resource.CPU,
+            20 * _MINUTE,
+            needs=("acquisition", "transcription", "embedding", "claims"),
+            group=Group.FACT_CHECKING,
+        ),
+    ),
+    (
+        Depth.COMPREHENSIVE,
+        Stage(
+            "contradictions",
+            Phase.VERIFICATION,
+            Resource.CPU,
+            20 * _MINUTE,
+            needs=("acquisition", "transcription", "embedding", "claims"),
+            group=Group.FACT_CHECKING,
+        ),
+    ),
+    (
+        Depth.DEEP,
+        Stage(
+            "verdicts",
+            Phase.VERIFICATION,
+            Resource.CPU,
+            10 * _MINUTE,
+            needs=("claims",),
+            uses=("memory_evidence", "recording_evidence"),
+        ),
+    ),
+    (
+        Depth.EXPERIMENTAL,
+        Stage(
+            "second_opinion",
+            Phase.VERIFICATION,
+            Resource.IO,
+            20 * _MINUTE,
+            needs=("embedding", "claims", "verdicts"),
+        ),
+    ),
+    (
+        Depth.STANDARD,
+        Stage(
+            "vector_memory",
+            Phase.MEMORY,
+            Resource.IO,
+            30 * _MINUTE,
+            needs=("acquisition", "transcription", "embedding"),
+            uses=("claims",),
+            group=Group.MEMORY_OPS,
+        ),
+    ),
+    (
+        Depth.DEEP,
+        Stage(
+            "graph_memory",
+            Phase.MEMORY,
+            Resource.IO,
+            30 * _MINUTE,
+            needs=("acquisition", "transcription"),
+            uses=("claims", "chapters"),
+            group=Group.MEMORY_OPS,
+        ),
+    ),
+    (
+        Depth.STANDARD,
+        Stage(
+            "briefing",
+            Phase.BRIEFING,
+            Resource.CPU,
+            10 * _MINUTE,
+            needs=("acquisition", "transcription"),
+            uses=(
+                "chapters",
+                "claims",
+                "sentiment",
+                "key_points",
+                "contradictions",
+                "verdicts",
+                "second_opinion",
+                "vector_memory",
+                "graph_memory",
+            ),
+            critical=True,
+        ),
+    ),
+)
+"""Every stage in order, with the least depth that has it."""
+
+
+def plan(depth: Depth, flags: Flags) -> Plan:
+    """The stages of a depth; the flags decide which of them run side by side."""
+    order = list(Depth)
+    chosen = [stage for least, stage in _STAGES if order.index(least) <= order.index(depth)]
+    names = {stage.name for stage in chosen}
+    return Plan(depth, tuple(_fit(stage, names, flags) for stage in chosen))
+
+
+def _fit(stage: Stage, names: set[str], flags: Flags) -> Stage:
+    return replace(
+        stage,
+        uses=tuple(name for name in stage.uses if name in names),
+        parallel=stage.group is not None and getattr(flags, stage.group),
+    )

@@ -1,0 +1,233 @@
+"""Runs one stage of a run: reuse what is there, keep what is made, report what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import structlog
+
+from .errors import AutointelError, StageCrashed, StageTimedOut
+from .events import EventStream, Kind, Progress, StageEvent
+from .models.artifact import Model, Storable
+from .models.report import Missing
+from .plans import Plan, Stage
+from .runs import Run, artifact_key
+
+_A = TypeVar("_A")
+
+log = structlog.get_logger(__name__)
+
+
+class StageOutcome(Model):
+    """What became of a stage: the whole output of its task, without any data.
+
+    Attributes:
+        artifact: content digest of what it left, when it left something.
+        seconds: how long it took.
+        missing: why there is no artifact, when there is none.
+    """
+
+    stage: str
+    status: Literal["done", "reused", "failed", "skipped"]
+    seconds: float
+    artifact: str | None = None
+    missing: Missing | None = None
+
+
+class Inputs:
+    """The artifacts that a stage reads, by stage name.
+
+    Attributes:
+        missing: stages of the run that have given no result so far.
+    """
+
+    def __init__(self, artifacts: Mapping[str, Any], missing: tuple[Missing, ...] = ()) -> None:
+        self._artifacts = artifacts
+        self.missing = missing
+
+    def need(self, name: str, kind: type[_A]) -> _A:
+        """An artifact that the plan promises."""
+        artifact = self._artifacts[name]
+        if not isinstance(artifact, kind):
+            raise TypeError(f"{name} is {type(artifact).__name__}, not {kind.__name__}")
+        return artifact
+
+    def find(self, name: str, kind: type[_A]) -> _A | None:
+        """An artifact that may be missing or not part of the plan."""
+        return self.need(name, kind) if name in self._artifacts else None
+
+
+def _nothing() -> dict[str, Any]:
+    return {}
+
+
+def _always(_: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Work:
+    """How a stage is done.
+
+    Attributes:
+        kind: type of the artifact.
+        do: makes it from the inputs.
+        made_from: what it depends on besides its inputs (parameters, identities); may block.
+        holds: whether an artifact found in the store can still be used.
+        version: to be raised when the same inputs give another result.
+        tells_missing: whether it tells which stages before it gave no result.
+    """
+
+    kind: type[Storable]
+    do: Callable[[Inputs, Progress], Awaitable[Storable]]
+    made_from: Callable[[], Mapping[str, Any]] = _nothing
+    holds: Callable[[Any], bool] = _always
+    version: int = 1
+    tells_missing: bool = False
+
+
+class StageRunner:
+    """Runs the stages of one run; holds its artifacts, outcomes and nothing global."""
+
+    def __init__(self, run: Run, plan: Plan, work: Mapping[str, Work], events: EventStream) -> None:
+        self._run = run
+        self.plan = plan
+        self._work = work
+        self._events = events
+        self._artifacts: dict[str, Storable] = {}
+        self._digests: dict[str, str] = {}
+        self.outcomes: dict[str, StageOutcome] = {}
+        self._spans: dict[str, tuple[float, float]] = {}
+
+    def artifact(self, name: str, kind: type[_A]) -> _A | None:
+        """What a stage left, once it has run."""
+        return Inputs(self._artifacts).find(name, kind)
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """Stages without a result so far, in the order of the plan."""
+        outcomes = (self.outcomes.get(stage.name) for stage in self.plan.stages)
+        return tuple(o.missing for o in outcomes if o is not None and o.missing is not None)
+
+    def phases(self) -> dict[str, float]:
+        """Seconds by phase, from the start of its first stage to the end of its last."""
+        found: dict[str, tuple[float, float]] = {}
+        for name, (began, ended) in self._spans.items():
+            first, last = found.get(self.plan.stage(name).phase, (began, ended))
+            found[self.plan.stage(name).phase] = (min(first, began), max(last, ended))
+        return {str(phase): last - first for phase, (first, last) in found.items()}
+
+    async def run_stage(self, name: str) -> StageOutcome:
+        """Run a stage, or find its artifact.
+
+        Raises:
+            AutointelError: when a critical stage fails; others return a failed outcome.
+        """
+        stage = self.plan.stage(name)
+        began = time.monotonic()
+        try:
+            outcome = await self._reuse_or_do(stage, began)
+        except AutointelError as error:
+            outcome = self._fail(stage, began, error)
+            if stage.critical:
+                raise
+        finally:
+            self._spans[name] = (began, time.monotonic())
+        self.outcomes[name] = outcome
+        return outcome
+
+    async def _reuse_or_do(self, stage: Stage, began: float) -> StageOutcome:
+        absent = [name for name in stage.needs if name not in self._artifacts]
+        if absent:
+            return self._skip(stage, absent)
+        work = self._work[stage.name]
+        key = await self._key(stage, work)
+        if not self._run.fresh:
+            found = await asyncio.to_thread(self._run.artifacts.read, stage.name, key, work.kind)
+            if found is not None and work.holds(found[0]):
+                return self._keep(stage, began, "reused", *found)
+        self._emit(stage, "started")
+        artifact = await self._do(stage, work)
+        written = await asyncio.to_thread(self._run.artifacts.write, stage.name, key, artifact)
+        return self._keep(stage, began, "done", artifact, written)
+
+    async def _key(self, stage: Stage, work: Work) -> str:
+        parameters = await asyncio.to_thread(work.made_from)
+        made_from = {
+            "inputs": {name: self._digests.get(name, "missing") for name in stage.inputs},
+            "with": parameters,
+            "missing": [m.model_dump() for m in self.missing] if work.tells_missing else [],
+        }
+        return artifact_key(stage.name, work.version, made_from)
+
+    async def _do(self, stage: Stage, work: Work) -> Storable:
+        read = {name: self._artifacts[name] for name in stage.inputs if name in self._artifacts}
+
+        def progress(fraction: float | None, message: str) -> None:
+            self._emit(stage, "progress", message=message, fraction=fraction)
+
+        try:
+            async with asyncio.timeout(stage.deadline):
+                return await work.do(Inputs(read, self.missing), progress)
+        except AutointelError:
+            raise
+        except TimeoutError as error:
+            raise StageTimedOut(
+                f"The stage {stage.name} took longer than {stage.deadline:.0f} s."
+            ) from error
+        except Exception as error:
+            log.exception("stage_crashed", stage=stage.name)
+            reason = f"{type(error).__name__}: {error}"[:300]
+            raise StageCrashed(f"The stage {stage.name} failed unexpectedly ({reason}).") from error
+
+    def _keep(
+        self,
+        stage: Stage,
+        began: float,
+        status: Literal["done", "reused"],
+        artifact: Storable,
+        digest: str,
+    ) -> StageOutcome:
+        self._artifacts[stage.name] = artifact
+        self._digests[stage.name] = digest
+        seconds = time.monotonic() - began
+        self._emit(stage, "reused" if status == "reused" else "finished", seconds=seconds)
+        return StageOutcome(stage=stage.name, status=status, seconds=seconds, artifact=digest)
+
+    def _skip(self, stage: Stage, absent: list[str]) -> StageOutcome:
+        reason = f"It needs {' and '.join(absent)}, which gave no result."
+        missing = Missing(stage=stage.name, reason=reason, remedy="See the reason given there.")
+        self._emit(stage, "failed", message=reason, seconds=0.0)
+        return StageOutcome(stage=stage.name, status="skipped", seconds=0.0, missing=missing)
+
+    def _fail(self, stage: Stage, began: float, error: AutointelError) -> StageOutcome:
+        seconds = time.monotonic() - began
+        missing = Missing(stage=stage.name, reason=error.message, remedy=error.remedy)
+        self._emit(stage, "failed", message=error.message, seconds=seconds)
+        log.info("stage_failed", stage=stage.name, code=error.code, reason=error.message)
+        return StageOutcome(stage=stage.name, status="failed", seconds=seconds, missing=missing)
+
+    def _emit(
+        self,
+        stage: Stage,
+        kind: Kind,
+        *,
+        message: str = "",
+        fraction: float | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        self._events.emit(
+            StageEvent(
+                run_id=self._run.id,
+                phase=stage.phase,
+                stage=stage.name,
+                kind=kind,
+                message=message,
+                fraction=fraction,
+                seconds=seconds,
+            )
+        )

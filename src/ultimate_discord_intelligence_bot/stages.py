@@ -1,0 +1,223 @@
+"""How each stage of the plan is done: binds the rooms to a run.
+
+Only here do the rooms meet: what one of them makes is handed to the next as an argument.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import acquisition, analysis, briefing, transcription, verification
+from .embedding import load_embedder
+from .errors import LanguageUnsupported
+from .events import Progress
+from .memory import Memory, records_of
+from .models.analysis import Chapters, Claims, KeyPoints, Sentiment
+from .models.artifact import Vectors
+from .models.media import Acquisition
+from .models.memory import Hit, Receipt
+from .models.report import Report
+from .models.transcript import Transcript
+from .models.verification import Contradictions, EvidenceSet, Verdicts
+from .runner import Inputs, Work
+from .runs import Run
+from .settings import Depth
+
+_MOST_CHECKWORTHY = {Depth.DEEP: 10}
+"""How many claims a depth checks, the most check-worthy first; depths not named check all."""
+
+
+class StageWork:
+    """The work of every stage, bound to one run and to the memory."""
+
+    def __init__(self, run: Run, memory: Memory) -> None:
+        self._run = run
+        self._memory = memory
+
+    def all(self) -> dict[str, Work]:
+        """How to do each stage, by its name."""
+        return {
+            "acquisition": Work(
+                Acquisition, self._acquire, self._what_is_asked_for, holds=_media_is_there
+            ),
+            "transcription": Work(Transcript, self._transcribe, self._how_to_transcribe),
+            "embedding": Work(Vectors, self._embed, self._which_embedder),
+            "chapters": Work(Chapters, self._find_chapters),
+            "claims": Work(Claims, self._detect_claims),
+            "sentiment": Work(Sentiment, self._score_sentiment),
+            "key_points": Work(KeyPoints, self._pick_key_points),
+            "memory_evidence": Work(EvidenceSet, self._gather_from_memory, self._which_memory),
+            "recording_evidence": Work(EvidenceSet, self._gather_from_recording),
+            "contradictions": Work(Contradictions, self._find_contradictions, self._which_memory),
+            "verdicts": Work(Verdicts, self._judge, self._how_many_claims),
+            "second_opinion": Work(Verdicts, self._challenge, self._which_memory),
+            "vector_memory": Work(Receipt, self._remember_vectors, self._which_memory),
+            "graph_memory": Work(Receipt, self._remember_graph, self._which_memory),
+            "briefing": Work(Report, self._brief, self._what_was_asked, tells_missing=True),
+        }
+
+    # -- what an artifact depends on besides its inputs -------------------------------------
+
+    def _what_is_asked_for(self) -> dict[str, Any]:
+        return {"fingerprint": acquisition.fingerprint(self._run.locator)}
+
+    def _how_to_transcribe(self) -> dict[str, Any]:
+        settings = self._run.settings
+        return {"model": settings.whisper_model, "language": settings.language}
+
+    def _which_embedder(self) -> dict[str, Any]:
+        return {"embedder": load_embedder().name}
+
+    def _which_memory(self) -> dict[str, Any]:
+        return {"memory": self._memory.identity}
+
+    def _how_many_claims(self) -> dict[str, Any]:
+        return {"most": _MOST_CHECKWORTHY.get(self._run.depth)}
+
+    def _what_was_asked(self) -> dict[str, Any]:
+        return {"depth": self._run.depth}
+
+    # -- acquisition and transcription ------------------------------------------------------
+
+    async def _acquire(self, inputs: Inputs, progress: Progress) -> Acquisition:
+        return await acquisition.acquire(self._run, progress)
+
+    async def _transcribe(self, inputs: Inputs, progress: Progress) -> Transcript:
+        acquired = inputs.need("acquisition", Acquisition)
+        return await transcription.transcribe(acquired, self._run.settings, progress)
+
+    # -- analysis -----------------------------------------------------------------------------
+
+    async def _embed(self, inputs: Inputs, progress: Progress) -> Vectors:
+        texts = [segment.text for segment in inputs.need("transcription", Transcript).segments]
+        embedder = await asyncio.to_thread(load_embedder)
+        return Vectors(await asyncio.to_thread(embedder.encode, texts, progress))
+
+    async def _find_chapters(self, inputs: Inputs, progress: Progress) -> Chapters:
+        marks = inputs.need("acquisition", Acquisition).source.chapters
+        return await asyncio.to_thread(analysis.find_chapters, *_understood(inputs), marks)
+
+    async def _detect_claims(self, inputs: Inputs, progress: Progress) -> Claims:
+        spoken = _understood(inputs)
+        return await asyncio.to_thread(analysis.detect_claims, *spoken, self._run.source_id)
+
+    async def _score_sentiment(self, inputs: Inputs, progress: Progress) -> Sentiment:
+        return await asyncio.to_thread(analysis.score_sentiment, *_understood(inputs))
+
+    async def _pick_key_points(self, inputs: Inputs, progress: Progress) -> KeyPoints:
+        return await asyncio.to_thread(
+            analysis.pick_key_points,
+            *_understood(inputs),
+            inputs.need("chapters", Chapters),
+            inputs.find("claims", Claims),
+        )
+
+    # -- verification -------------------------------------------------------------------------
+
+    async def _retrieve(self, vectors: NDArray[np.float32], limit: int) -> list[list[Hit]]:
+        return await self._memory.search_many(
+            vectors, tenant=self._run.tenant, limit=limit, exclude_source=self._run.source_id
+        )
+
+    async def _gather_from_memory(self, inputs: Inputs, progress: Progress) -> EvidenceSet:
+        claims = inputs.need("claims", Claims)
+        return await verification.gather_from_memory(claims, _claim_vectors(inputs), self._retrieve)
+
+    async def _gather_from_recording(self, inputs: Inputs, progress: Progress) -> EvidenceSet:
+        return await asyncio.to_thread(
+            verification.gather_from_transcript,
+            inputs.need("claims", Claims),
+            *_spoken(inputs),
+            inputs.need("acquisition", Acquisition).source,
+        )
+
+    async def _find_contradictions(self, inputs: Inputs, progress: Progress) -> Contradictions:
+        return await verification.find_contradictions(
+            inputs.need("claims", Claims),
+            *_spoken(inputs),
+            inputs.need("acquisition", Acquisition).source,
+            self._retrieve,
+        )
+
+    async def _judge(self, inputs: Inputs, progress: Progress) -> Verdicts:
+        gathered = [
+            inputs.find(name, EvidenceSet) for name in ("memory_evidence", "recording_evidence")
+        ]
+        evidence = [found for found in gathered if found is not None]
+        most = _MOST_CHECKWORTHY.get(self._run.depth)
+        return await asyncio.to_thread(
+            verification.judge, inputs.need("claims", Claims), evidence, most
+        )
+
+    async def _challenge(self, inputs: Inputs, progress: Progress) -> Verdicts:
+        return await verification.challenge(
+            inputs.need("verdicts", Verdicts),
+            inputs.need("claims", Claims),
+            _claim_vectors(inputs),
+            self._retrieve,
+        )
+
+    # -- memory -------------------------------------------------------------------------------
+
+    async def _remember_vectors(self, inputs: Inputs, progress: Progress) -> Receipt:
+        source = inputs.need("acquisition", Acquisition).source
+        transcript, vectors = _spoken(inputs)
+        records = records_of(source, self._run.tenant, transcript, inputs.find("claims", Claims))
+        return await self._memory.remember_vectors(source, self._run.tenant, records, vectors.array)
+
+    async def _remember_graph(self, inputs: Inputs, progress: Progress) -> Receipt:
+        source = inputs.need("acquisition", Acquisition).source
+        transcript = inputs.need("transcription", Transcript)
+        records = records_of(source, self._run.tenant, transcript, inputs.find("claims", Claims))
+        return await self._memory.remember_graph(
+            source, self._run.tenant, records, inputs.find("chapters", Chapters)
+        )
+
+    # -- briefing -----------------------------------------------------------------------------
+
+    async def _brief(self, inputs: Inputs, progress: Progress) -> Report:
+        verdicts = inputs.find("second_opinion", Verdicts) or inputs.find("verdicts", Verdicts)
+        receipts = (inputs.find(name, Receipt) for name in ("vector_memory", "graph_memory"))
+        return await asyncio.to_thread(
+            briefing.compose,
+            run_id=self._run.id,
+            depth=self._run.depth,
+            acquisition=inputs.need("acquisition", Acquisition),
+            transcript=inputs.need("transcription", Transcript),
+            chapters=inputs.find("chapters", Chapters),
+            key_points=inputs.find("key_points", KeyPoints),
+            claims=inputs.find("claims", Claims),
+            sentiment=inputs.find("sentiment", Sentiment),
+            verdicts=verdicts,
+            contradictions=inputs.find("contradictions", Contradictions),
+            receipts=tuple(receipt for receipt in receipts if receipt is not None),
+            missing=inputs.missing,
+            methods=analysis.describe(),
+        )
+
+
+def _media_is_there(acquired: Acquisition) -> bool:
+    files = [acquired.media] if acquired.media else []
+    return all(file.path.exists() for file in (*files, *acquired.captions))
+
+
+def _spoken(inputs: Inputs) -> tuple[Transcript, Vectors]:
+    return inputs.need("transcription", Transcript), inputs.need("embedding", Vectors)
+
+
+def _understood(inputs: Inputs) -> tuple[Transcript, Vectors]:
+    transcript, vectors = _spoken(inputs)
+    if not analysis.applies_to(transcript.language):
+        raise LanguageUnsupported(
+            f"The recording is in {transcript.language!r}; this analysis knows English only."
+        )
+    return transcript, vectors
+
+
+def _claim_vectors(inputs: Inputs) -> NDArray[np.float32]:
+    rows = [claim.segment for claim in inputs.need("claims", Claims).claims]
+    return inputs.need("embedding", Vectors).array[rows]
