@@ -61,7 +61,7 @@ def speak(text: str, voice: str, stretch: float) -> Samples:
             if (sound.getframerate(), sound.getnchannels()) != (RATE, 1):
                 raise SystemExit(f"flite's voice {voice} does not speak {RATE} Hz mono.")
             data = np.frombuffer(sound.readframes(sound.getnframes()), dtype=np.int16)
-    samples: Samples = data.astype(np.float32) / 32768
+    samples: Samples = data.astype(np.float32) / np.float32(32768)
     loud = np.flatnonzero(np.abs(samples) > 0.005)
     samples = samples[max(loud[0] - 800, 0) : loud[-1] + 1600]
     samples *= np.float32(LOUDNESS / np.sqrt(np.mean(samples**2)))

@@ -52,6 +52,9 @@ class Report(Artifact):
 
     A part that is None was not part of the depth or is listed in ``missing``; an empty part was
     looked for and not found. Times are seconds. Every finding is linked to its moment.
+
+    Attributes:
+        unfounded: findings left out because their quote is not verbatim in the transcript.
     """
 
     schema_version: Literal["1.0"] = SCHEMA_VERSION
@@ -68,6 +71,7 @@ class Report(Artifact):
     contradictions: tuple[Contradiction, ...] | None = None
     sentiment: tuple[SegmentSentiment, ...] | None = None
     sentiment_mean: float | None = None
+    unfounded: int = 0
     remembered: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
     methods: tuple[Method, ...] = ()

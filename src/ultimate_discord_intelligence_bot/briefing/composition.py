@@ -1,0 +1,113 @@
+"""From artifacts to one report in which every quote is proven to be in the transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ..models.analysis import Chapters, Claim, Claims, KeyPoint, KeyPoints, Sentiment
+from ..models.artifact import Model
+from ..models.media import Acquisition, Source
+from ..models.memory import Receipt
+from ..models.report import Linked, Method, Missing, Report, TranscriptInfo
+from ..models.transcript import Segment, Transcript
+from ..models.verification import Contradictions, Statement, Verdicts
+
+_M = TypeVar("_M", bound=Model)
+_Q = TypeVar("_Q", Claim, KeyPoint)
+
+
+def compose(
+    *,
+    run_id: str,
+    depth: str,
+    acquisition: Acquisition,
+    transcript: Transcript,
+    chapters: Chapters | None = None,
+    key_points: KeyPoints | None = None,
+    claims: Claims | None = None,
+    sentiment: Sentiment | None = None,
+    verdicts: Verdicts | None = None,
+    contradictions: Contradictions | None = None,
+    receipts: tuple[Receipt, ...] = (),
+    missing: tuple[Missing, ...] = (),
+    methods: tuple[Method, ...] = (),
+) -> Report:
+    """Assemble the report of a run.
+
+    A claim, key point or contradiction whose words are not verbatim in the segment it names is
+    left out, and counted in ``Report.unfounded``.
+
+    Args:
+        chapters: like every other artifact, None when the depth has none or its stage failed.
+        receipts: what the memory confirmed.
+        missing: stages that gave no result.
+        methods: how the parts were made, for the reader.
+    """
+    source, segments = acquisition.source, transcript.segments
+    founded_claims = _founded(claims.claims, segments) if claims else None
+    founded_points = _founded(key_points.points, segments) if key_points else None
+    clashes = contradictions.contradictions if contradictions else ()
+    founded_clashes = tuple(
+        clash
+        for clash in clashes
+        if _was_said(clash.first, source, segments) and _was_said(clash.second, source, segments)
+    )
+    kept_ids = {claim.id for claim in founded_claims or ()}
+    dropped = len(clashes) - len(founded_clashes)
+    dropped += len(claims.claims) - len(founded_claims or ()) if claims else 0
+    dropped += len(key_points.points) - len(founded_points or ()) if key_points else 0
+    return Report(
+        run_id=run_id,
+        depth=depth,
+        source=source,
+        acquired_at=acquisition.acquired_at,
+        transcript=TranscriptInfo(
+            origin=transcript.origin,
+            language=transcript.language,
+            model=transcript.model,
+            segments=segments,
+        ),
+        chapters=_link(chapters and chapters.chapters, source, lambda chapter: chapter.start),
+        topics=chapters.topics if chapters else None,
+        key_points=_link(founded_points, source, lambda point: point.start),
+        claims=_link(founded_claims, source, lambda claim: claim.start),
+        verdicts=tuple(v for v in verdicts.verdicts if v.claim in kept_ids) if verdicts else None,
+        contradictions=founded_clashes if contradictions else None,
+        sentiment=sentiment.segments if sentiment else None,
+        sentiment_mean=sentiment.mean if sentiment else None,
+        unfounded=dropped,
+        remembered=tuple(
+            f"{receipt.store} memory ({receipt.records} records)" for receipt in receipts
+        ),
+        missing=missing,
+        methods=methods,
+    )
+
+
+def _founded(findings: tuple[_Q, ...], segments: tuple[Segment, ...]) -> tuple[_Q, ...]:
+    return tuple(
+        finding
+        for finding in findings
+        if finding.text.strip()
+        and 0 <= finding.segment < len(segments)
+        and finding.text in segments[finding.segment].text
+    )
+
+
+def _was_said(statement: Statement, source: Source, segments: tuple[Segment, ...]) -> bool:
+    """Whether a statement attributed to this recording is in it; others cannot be judged here."""
+    if statement.source_id != source.id:
+        return True
+    said: Iterable[str] = (
+        segment.text for segment in segments if segment.start <= statement.start <= segment.end
+    )
+    return bool(statement.text.strip()) and any(statement.text in text for text in said)
+
+
+def _link(
+    findings: tuple[_M, ...] | None, source: Source, start: Callable[[_M], float]
+) -> tuple[Linked[_M], ...] | None:
+    if findings is None:
+        return None
+    return tuple(Linked(item=finding, url=source.at(start(finding))) for finding in findings)

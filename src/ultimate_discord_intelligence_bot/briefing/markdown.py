@@ -1,0 +1,225 @@
+"""The briefing as Markdown, for the terminal and for GitHub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..models.analysis import Claim
+from ..models.report import Linked, Report
+from ..models.verification import Evidence, Statement, Verdict
+from .wording import (
+    MARKS,
+    absence,
+    clock,
+    counted,
+    mood,
+    one_line,
+    safe_link,
+    signed,
+    source_facts,
+    transcript_note,
+    unfounded_note,
+)
+
+_ACTIVE = re.compile(r"([\\`*_\[\]<>|~$&])")
+_AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www)([:.])")
+
+
+def escape(text: str) -> str:
+    """The text on one line, so that nothing in it is Markdown, HTML, a link or a formula.
+
+    It does not guard against block marks (``#``, ``-``, ``1.``): never put it first on a line.
+    """
+    return _AUTOLINK.sub(r"\1\\\2", _ACTIVE.sub(r"\\\1", one_line(text)))
+
+
+def render_markdown(report: Report) -> str:
+    """The whole briefing."""
+    parts = [
+        _head(report),
+        _key_points(report),
+        _chapters(report),
+        _claims(report),
+        _contradictions(report),
+        _sentiment(report),
+        _missing(report),
+        _methods(report),
+    ]
+    return "\n".join(line for part in parts for line in part).rstrip() + "\n"
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield f"# Briefing: {escape(report.source.title)}"
+    yield ""
+    address = safe_link(report.source.url)
+    place = f"[{escape(report.source.platform)}]({_target(address)})" if address else "Recording"
+    yield " · ".join(["Source: " + place, *(escape(fact) for fact in source_facts(report))])
+    if report.missing:
+        yield ""
+        names = ", ".join(escape(missing.stage) for missing in report.missing)
+        yield f"**This briefing is incomplete:** {names}. See “What is missing”."
+    yield ""
+
+
+def _key_points(report: Report) -> Iterator[str]:
+    yield "## Key points"
+    yield ""
+    if report.key_points is None:
+        yield absence_text(report, "key_points")
+    elif not report.key_points:
+        yield "None found."
+    for point in report.key_points or ():
+        yield f"- {_quote(point.item.start, point.url, point.item.speaker, point.item.text)}"
+    yield ""
+
+
+def _chapters(report: Report) -> Iterator[str]:
+    yield "## Chapters"
+    yield ""
+    if report.chapters is None:
+        yield absence_text(report, "chapters")
+    elif not report.chapters:
+        yield "None found."
+    for chapter in report.chapters or ():
+        item = chapter.item
+        about = f" ({escape(', '.join(item.phrases))})" if item.phrases else ""
+        yield f"- {_moment(item.start, chapter.url)} **{escape(item.title)}**{about}"
+    yield ""
+
+
+def _claims(report: Report) -> Iterator[str]:
+    yield "## Claims"
+    yield ""
+    if report.claims is None:
+        yield absence_text(report, "claims")
+        yield ""
+        return
+    yield f"{counted(len(report.claims), 'checkable claim')} found."
+    if report.verdicts is None:
+        yield absence_text(report, "verdicts")
+    yield ""
+    verdicts = {verdict.claim: verdict for verdict in report.verdicts or ()}
+    for number, claim in enumerate(report.claims, 1):
+        yield from _claim(number, claim, verdicts, checked=report.verdicts is not None)
+    yield ""
+
+
+def _claim(
+    number: int, claim: Linked[Claim], verdicts: dict[str, Verdict], *, checked: bool
+) -> Iterator[str]:
+    item = claim.item
+    indent = " " * (len(str(number)) + 2)
+    yield f"{number}. {_quote(item.start, claim.url, item.speaker, item.text)}"
+    verdict = verdicts.get(item.id)
+    if verdict is None:
+        if checked:
+            yield f"{indent}- Not checked: its check-worthiness is {item.score:.0%}."
+        return
+    yield (
+        f"{indent}- {MARKS[verdict.label]} **{verdict.label.value}.** {escape(verdict.explanation)}"
+    )
+    for evidence in verdict.evidence:
+        yield f"{indent}- Evidence, {_evidence(evidence)}"
+
+
+def _evidence(evidence: Evidence) -> str:
+    where = [escape(evidence.title)]
+    if evidence.published:
+        where.append(evidence.published.isoformat())
+    where.append(f"found in {escape(evidence.found_by)}")
+    where.append(f"similarity {evidence.similarity:.2f}")
+    reason = f" {escape(evidence.reason)}." if evidence.reason else ""
+    quote = _quote(evidence.start, evidence.url, evidence.speaker, evidence.passage)
+    return f"{evidence.stance}: {quote} ({', '.join(where)}){reason}"
+
+
+def _contradictions(report: Report) -> Iterator[str]:
+    yield "## Contradictions"
+    yield ""
+    if report.contradictions is None:
+        yield absence_text(report, "contradictions")
+    elif not report.contradictions:
+        yield "None found."
+    for clash in report.contradictions or ():
+        yield f"- Reason: {escape(clash.reason)}"
+        for statement in (clash.first, clash.second):
+            yield f"  - {_statement(statement, report)}"
+    yield ""
+
+
+def _statement(statement: Statement, report: Report) -> str:
+    quote = _quote(statement.start, statement.url, statement.speaker, statement.text)
+    elsewhere = statement.source_id != report.source.id
+    return f"{quote} (in {escape(statement.title)})" if elsewhere else quote
+
+
+def _sentiment(report: Report) -> Iterator[str]:
+    yield "## Sentiment"
+    yield ""
+    if report.sentiment is None:
+        yield absence_text(report, "sentiment")
+        yield ""
+        return
+    summed = mood(report)
+    yield escape(summed.summary)
+    segments = report.transcript.segments
+    for name, extreme in (("positive", summed.highest), ("negative", summed.lowest)):
+        if extreme is None or extreme.segment >= len(segments):
+            continue
+        said = segments[extreme.segment]
+        url = report.source.at(said.start)
+        yield ""
+        yield (
+            f"Most {name} ({signed(extreme.value)}): "
+            f"{_quote(said.start, url, said.speaker, said.text)}"
+        )
+    yield ""
+
+
+def _missing(report: Report) -> Iterator[str]:
+    yield "## What is missing"
+    yield ""
+    note = unfounded_note(report)
+    if not report.missing and note is None:
+        yield "Nothing: every stage of this run gave a result."
+    for missing in report.missing:
+        yield f"- **{escape(missing.stage)}**: {escape(missing.reason)} {escape(missing.remedy)}"
+    if note:
+        yield f"- {escape(note)}"
+    yield ""
+
+
+def _methods(report: Report) -> Iterator[str]:
+    yield "## How this briefing was made"
+    yield ""
+    yield f"- {escape(transcript_note(report))}"
+    for method in report.methods:
+        yield f"- **{escape(method.name)}**: {escape(method.description)}"
+    if report.remembered:
+        yield f"- Remembered in {escape('; '.join(report.remembered))}."
+    yield "- Every quote was compared with the transcript and is verbatim in it."
+    yield f"- Run {escape(report.run_id)}, report schema {report.schema_version}."
+
+
+def absence_text(report: Report, stage: str) -> str:
+    """The absence of a part as a Markdown line."""
+    return f"_{escape(absence(report, stage))}_"
+
+
+def _quote(start: float | None, url: str, speaker: str | None, text: str) -> str:
+    who = f" **{escape(speaker)}**:" if speaker else ""
+    return f"{_moment(start, url)}{who} “{escape(text)}”"
+
+
+def _moment(start: float | None, url: str) -> str:
+    label = "source" if start is None else clock(start)
+    address = safe_link(url)
+    return f"[{label}]({_target(address)})" if address else label
+
+
+def _target(address: str) -> str:
+    """A link target that no Markdown reader ends early or decodes."""
+    for character in "[];$":
+        address = address.replace(character, f"%{ord(character):02X}")
+    return address

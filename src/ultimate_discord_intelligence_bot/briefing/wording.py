@@ -1,0 +1,152 @@
+"""What the Markdown and the web page say alike: times, links, summaries and absences."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from ..models.analysis import SegmentSentiment
+from ..models.report import Report
+from ..models.verification import Label
+
+MARKS: dict[Label, str] = {
+    Label.SUPPORTED: "✓",
+    Label.REFUTED: "✗",
+    Label.NOT_ENOUGH_EVIDENCE: "?",
+    Label.CONFLICTING: "≠",
+}
+"""A sign for each verdict, so that colour is never the only difference."""
+
+_FROM_DEPTH = {"verdicts": "deep", "contradictions": "comprehensive"}
+_URL_SAFE = "%/:?#[]@!$&'*+,;=~"
+
+
+def clock(seconds: float) -> str:
+    """A time as readers write it: ``1:23`` or ``1:02:03``."""
+    whole = int(seconds) if math.isfinite(seconds) and seconds > 0 else 0
+    hours, rest = divmod(whole, 3600)
+    minutes, second = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{second:02}" if hours else f"{minutes}:{second:02}"
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without control characters and without overrides of direction."""
+    joined = " ".join(text.split())
+    return "".join(
+        character
+        for character in joined
+        if unicodedata.category(character) != "Cc" and character not in "\u202a\u202b\u202d\u202e"
+    )
+
+
+def safe_link(url: str) -> str | None:
+    """The address, percent-encoded where needed, when it may be clickable; else None.
+
+    Only http, https and file addresses may: ``javascript:`` and the like never become links.
+    """
+    try:
+        scheme = urlsplit(url).scheme.lower()
+    except ValueError:
+        return None
+    if scheme not in ("http", "https", "file"):
+        return None
+    return quote(url, safe=_URL_SAFE)
+
+
+def is_web(url: str) -> bool:
+    """Whether the address leads to the web."""
+    return url.lower().startswith(("http://", "https://"))
+
+
+def source_facts(report: Report) -> tuple[str, ...]:
+    """What is known about the recording, apart from its title and address."""
+    source = report.source
+    facts = [one_line(source.uploader)] if source.uploader else []
+    if source.published:
+        facts.append(f"published {source.published.isoformat()}")
+    duration = source.duration or max((s.end for s in report.transcript.segments), default=0.0)
+    facts.append(clock(duration))
+    facts.append(f"fetched {report.acquired_at.date().isoformat()}")
+    facts.append(f"depth {one_line(report.depth)}")
+    return tuple(facts)
+
+
+def absence(report: Report, stage: str) -> str:
+    """Why a part of the report is not there, in one sentence or two."""
+    for missing in report.missing:
+        if missing.stage == stage:
+            return f"Missing: {one_line(missing.reason)}"
+    if stage in _FROM_DEPTH:
+        return (
+            f"Not checked at this depth ({one_line(report.depth)}). "
+            f"Run again with --depth {_FROM_DEPTH[stage]} to have it done."
+        )
+    return "Not part of this run."
+
+
+def transcript_note(report: Report) -> str:
+    """How the transcript came about and how far to trust it."""
+    info = report.transcript
+    made = f"The transcript comes from {one_line(info.origin)}"
+    if info.model:
+        made += f" (model {one_line(info.model)})"
+    made += f", {len(info.segments)} sentences"
+    made += f", language {one_line(info.language)}." if info.language else "."
+    if info.origin != "human captions":
+        made += " A machine wrote it: names and numbers may be wrong, listen before you quote."
+    return made
+
+
+def unfounded_note(report: Report) -> str | None:
+    """How many findings were left out for not being verbatim; None when none were."""
+    if not report.unfounded:
+        return None
+    findings = "finding was" if report.unfounded == 1 else "findings were"
+    return f"{report.unfounded} {findings} left out: the words are not verbatim in the transcript."
+
+
+@dataclass(frozen=True)
+class Mood:
+    """The sentiment of a recording in words.
+
+    Attributes:
+        summary: one sentence.
+        highest, lowest: the most positive and most negative moment, None when there is none.
+    """
+
+    summary: str
+    highest: SegmentSentiment | None
+    lowest: SegmentSentiment | None
+
+
+def mood(report: Report) -> Mood:
+    """Sum up ``Report.sentiment``; call it only when that is not None."""
+    entries = report.sentiment or ()
+    if not entries:
+        return Mood("No sentences to judge.", None, None)
+    mean = report.sentiment_mean or 0.0
+    tone = "positive" if mean > 0.15 else "negative" if mean < -0.15 else "balanced"
+    counts = Counter(entry.label for entry in entries)
+    summary = (
+        f"On the whole {tone}: mean {signed(mean)} on a scale from −1 (negative) to +1 (positive). "
+        f"{counts['positive']} sentences are positive, {counts['neutral']} neutral, "
+        f"{counts['negative']} negative."
+    )
+    highest = max(entries, key=lambda entry: entry.value)
+    lowest = min(entries, key=lambda entry: entry.value)
+    return Mood(
+        summary, highest if highest.value > 0 else None, lowest if lowest.value < 0 else None
+    )
+
+
+def signed(value: float) -> str:
+    """Two decimals with a real minus sign, e.g. ``−0.21``."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 claim``, ``2 claims``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

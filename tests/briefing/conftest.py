@@ -1,0 +1,310 @@
+"""Reports made by hand from the sample debate, as a run at each depth would make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import webvtt
+import yaml
+
+from ultimate_discord_intelligence_bot.briefing import compose
+from ultimate_discord_intelligence_bot.models.analysis import (
+    Chapter,
+    Chapters,
+    Claim,
+    Claims,
+    KeyPoint,
+    KeyPoints,
+    SegmentSentiment,
+    Sentiment,
+    Topic,
+)
+from ultimate_discord_intelligence_bot.models.media import Acquisition, Source
+from ultimate_discord_intelligence_bot.models.memory import Receipt
+from ultimate_discord_intelligence_bot.models.report import Method, Missing, Report
+from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
+from ultimate_discord_intelligence_bot.models.verification import (
+    Contradiction,
+    Contradictions,
+    Evidence,
+    Label,
+    Statement,
+    Verdict,
+    Verdicts,
+)
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+_TONES = {"claim": 0.05, "opinion": 0.7, "fallacy": -0.75, "talk": 0.25}
+
+
+class Debate:
+    """The artifacts of the sample debate."""
+
+    def __init__(self) -> None:
+        script = yaml.safe_load((EXAMPLES / "debate.yaml").read_text(encoding="utf-8"))
+        cues = iter(webvtt.read(str(EXAMPLES / "debate.vtt")).captions)
+        self.source = Source(
+            id="debate",
+            url=(EXAMPLES / "debate.opus").as_uri(),
+            title=script["title"],
+            platform="file",
+            uploader=script["artist"],
+            duration=146.5,
+        )
+        self.lines: list[dict[str, Any]] = []
+        self.segments: list[Segment] = []
+        chapters: list[Chapter] = []
+        for topic in script["topics"]:
+            first = len(self.segments)
+            for line in topic["sentences"]:
+                self.segments.append(_spoken(line, cues, len(self.segments)))
+                self.lines.append(line)
+            last = len(self.segments) - 1
+            start, end = self.segments[first].start, self.segments[last].end
+            phrases = ("crewed mission", "robots", "federal budget")
+            chapters.append(
+                Chapter(
+                    title=topic["title"],
+                    first=first,
+                    last=last,
+                    start=start,
+                    end=end,
+                    phrases=phrases,
+                )
+            )
+        self.chapters = Chapters(
+            chapters=tuple(chapters), topics=(Topic(label="Mars", chapters=(0, 1), share=0.6),)
+        )
+
+    @property
+    def claims(self) -> Claims:
+        found = [
+            Claim(
+                id=line["id"],
+                text=segment.text,
+                segment=segment.index,
+                start=segment.start,
+                end=segment.end,
+                speaker=segment.speaker,
+                score=0.9,
+            )
+            for line, segment in zip(self.lines, self.segments, strict=True)
+            if line["kind"] == "claim"
+        ]
+        return Claims(claims=tuple(found), threshold=0.5)
+
+    @property
+    def key_points(self) -> KeyPoints:
+        chosen = ("twelve", "opportunity", "mars-500", "perseverance", "together")
+        points = [
+            KeyPoint(
+                text=segment.text,
+                segment=segment.index,
+                chapter=next(
+                    n
+                    for n, c in enumerate(self.chapters.chapters)
+                    if c.first <= segment.index <= c.last
+                ),
+                start=segment.start,
+                end=segment.end,
+                speaker=segment.speaker,
+            )
+            for line, segment in zip(self.lines, self.segments, strict=True)
+            if line["id"] in chosen
+        ]
+        return KeyPoints(points=tuple(points))
+
+    @property
+    def sentiment(self) -> Sentiment:
+        entries = []
+        for line, segment in zip(self.lines, self.segments, strict=True):
+            value = _TONES[line["kind"]] - (0.9 if "died" in segment.text else 0)
+            value += 0.02 * (len(segment.text) % 17) - 0.2
+            label = "positive" if value > 0.3 else "negative" if value < -0.3 else "neutral"
+            entries.append(
+                SegmentSentiment.model_validate(
+                    {
+                        "segment": segment.index,
+                        "start": segment.start,
+                        "label": label,
+                        "value": round(value, 3),
+                    }
+                )
+            )
+        mean = sum(entry.value for entry in entries) / len(entries)
+        return Sentiment(segments=tuple(entries), mean=mean)
+
+    @property
+    def verdicts(self) -> Verdicts:
+        verdicts = []
+        for line in self.lines:
+            answer = next((a for a in self.lines if a.get("answers") == line["id"]), None)
+            if answer is not None:
+                said = self.segments[self.lines.index(answer)]
+                evidence = Evidence(
+                    source_id=self.source.id,
+                    title=self.source.title,
+                    url=self.source.at(said.start),
+                    published=None,
+                    passage=said.text,
+                    start=said.start,
+                    speaker=said.speaker,
+                    found_by="recording",
+                    similarity=0.81,
+                    stance="refutes",
+                    reason="25 percent against less than one percent",
+                )
+                verdicts.append(
+                    Verdict(
+                        claim=line["id"],
+                        label=Label.REFUTED,
+                        evidence=(evidence,),
+                        explanation="Another speaker gives a figure that excludes this one.",
+                    )
+                )
+            elif line["id"] in ("twelve", "columbia"):
+                evidence = Evidence(
+                    source_id="other",
+                    title="A short history of spaceflight",
+                    url="https://example.org/history?id=7#t=63",
+                    published=date(2024, 5, 2),
+                    passage=line["text"],
+                    start=63.0,
+                    speaker="Narrator",
+                    found_by="memory",
+                    similarity=0.97,
+                    stance="supports",
+                    reason="the same number and the same years",
+                )
+                verdicts.append(
+                    Verdict(
+                        claim=line["id"],
+                        label=Label.SUPPORTED,
+                        evidence=(evidence,),
+                        explanation="A remembered recording says the same.",
+                    )
+                )
+            elif line["kind"] == "claim":
+                verdicts.append(
+                    Verdict(
+                        claim=line["id"],
+                        label=Label.CONFLICTING
+                        if line["truth"] == "contested"
+                        else Label.NOT_ENOUGH_EVIDENCE,
+                        evidence=(),
+                        explanation="Nothing remembered speaks about this.",
+                    )
+                )
+        return Verdicts(verdicts=tuple(verdicts))
+
+    @property
+    def contradictions(self) -> Contradictions:
+        (later,) = (line for line in self.lines if "contradicts" in line)
+        earlier = next(line for line in self.lines if line["id"] == later["contradicts"])
+        return Contradictions(
+            contradictions=(
+                Contradiction(
+                    first=self.statement(earlier),
+                    second=self.statement(later),
+                    reason="500 billion dollars against 50 billion dollars for the same thing.",
+                ),
+            )
+        )
+
+    def statement(self, line: dict[str, Any]) -> Statement:
+        said = self.segments[self.lines.index(line)]
+        return Statement(
+            text=said.text,
+            speaker=said.speaker,
+            start=said.start,
+            source_id=self.source.id,
+            title=self.source.title,
+            url=self.source.at(said.start),
+        )
+
+    def report(self, depth: str = "comprehensive", **changes: Any) -> Report:
+        """A report; changes replace arguments of ``compose``."""
+        checked = depth != "standard"
+        arguments: dict[str, Any] = {
+            "run_id": "4b1f2c9e-0000-5000-8000-000000000000",
+            "depth": depth,
+            "acquisition": Acquisition(
+                source=self.source, acquired_at=datetime(2026, 3, 1, 12, tzinfo=UTC)
+            ),
+            "transcript": Transcript(
+                segments=tuple(self.segments), origin="human captions", language="en"
+            ),
+            "chapters": self.chapters,
+            "key_points": self.key_points,
+            "claims": self.claims,
+            "sentiment": self.sentiment,
+            "verdicts": self.verdicts if checked else None,
+            "contradictions": self.contradictions if checked else None,
+            "receipts": (Receipt(store="vector", records=46, digest="ab"),),
+            "methods": (
+                Method(name="Chapters", description="Cut where the vocabulary changes."),
+                Method(name="Claims", description="A classifier; it misses about one in five."),
+            ),
+        }
+        arguments.update(changes)
+        return compose(**arguments)
+
+    def about(self, source: Source) -> Acquisition:
+        """The same debate, found elsewhere."""
+        return Acquisition(source=source, acquired_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+
+def _spoken(line: dict[str, Any], cues: Any, index: int) -> Segment:
+    texts: list[str] = []
+    start = end = 0.0
+    while " ".join(texts) != line["text"]:
+        cue = next(cues)
+        start = start or cue.start_time.in_milliseconds() / 1000
+        end = cue.end_time.in_milliseconds() / 1000
+        texts.append(cue.text.replace("\n", " "))
+    return Segment(index=index, start=start, end=end, text=line["text"], speaker=line["speaker"])
+
+
+@pytest.fixture(scope="session")
+def debate() -> Debate:
+    return Debate()
+
+
+@pytest.fixture(scope="session")
+def sound() -> Path:
+    return EXAMPLES / "debate.opus"
+
+
+@pytest.fixture(scope="session")
+def report(debate: Debate) -> Report:
+    return debate.report()
+
+
+@pytest.fixture(scope="session")
+def plain(debate: Debate) -> Report:
+    return debate.report("standard")
+
+
+@pytest.fixture(scope="session")
+def incomplete(debate: Debate) -> Report:
+    missing = Missing(
+        stage="sentiment", reason="The sentiment model is damaged.", remedy="Install again."
+    )
+    return debate.report("standard", sentiment=None, missing=(missing,))
+
+
+@pytest.fixture(scope="session")
+def spoken_by() -> Callable[..., tuple[Segment, ...]]:
+    """Segments of ten seconds each from plain texts."""
+
+    def build(*texts: str, speaker: str | None = None) -> tuple[Segment, ...]:
+        return tuple(
+            Segment(index=n, start=n * 10.0, end=n * 10.0 + 9.0, text=text, speaker=speaker)
+            for n, text in enumerate(texts)
+        )
+
+    return build
