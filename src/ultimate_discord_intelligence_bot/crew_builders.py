@@ -22,7 +22,6 @@ from .models.artifact import Model
 from .plans import Plan, Stage
 from .runner import StageOutcome
 
-
 _QUIET = {
     "CREWAI_DISABLE_TELEMETRY": "true",
     "CREWAI_TRACING_ENABLED": "false",
@@ -74,7 +73,7 @@ class TaskPrompt(Model):
     expected_output: str
 
 
-class StageAgent(BaseAgent):  # type: ignore[misc]
+class StageAgent(BaseAgent):
     """A specialist that runs one stage by itself, without a language model.
 
     Data stays in the run's artifacts; the task's output is the short ``StageOutcome``.
@@ -92,7 +91,7 @@ class StageAgent(BaseAgent):  # type: ignore[misc]
         agent._step = step
         return agent
 
-    async def aexecute_task(
+    async def aexecute_task(  # type: ignore[override]  # CrewAI also takes a model, unparsed
         self, task: Any, context: str | None = None, tools: list[Any] | None = None
     ) -> StageOutcome:
         return await self._step(task.name)
@@ -114,13 +113,13 @@ class StageAgent(BaseAgent):  # type: ignore[misc]
     def get_mcp_tools(self, mcps: list[Any]) -> list[Any]:
         return []
 
-    def copy(self) -> StageAgent:
+    def copy(self) -> StageAgent:  # type: ignore[override]  # as in CrewAI's own base class
         clone = StageAgent(role=self.role, goal=self.goal, backstory=self.backstory)
         clone._step = self._step
         return clone
 
 
-class _NoOutputStorage(TaskOutputStorageHandler):  # type: ignore[misc]
+class _NoOutputStorage(TaskOutputStorageHandler):
     """Keeps nothing: CrewAI's replay database is global, and a run resumes from its artifacts."""
 
     def __init__(self) -> None:
@@ -136,7 +135,7 @@ class _NoOutputStorage(TaskOutputStorageHandler):  # type: ignore[misc]
         return None
 
 
-class IntelligenceCrew(Crew):  # type: ignore[misc]
+class IntelligenceCrew(Crew):
     """A crew that keeps its results in the run's artifacts only."""
 
     _task_output_handler: TaskOutputStorageHandler = PrivateAttr(default_factory=_NoOutputStorage)

@@ -59,4 +59,7 @@ class Vectors:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        return cls(np.load(io.BytesIO(data), allow_pickle=False))
+        try:
+            return cls(np.load(io.BytesIO(data), allow_pickle=False))
+        except EOFError as error:
+            raise ValueError("the file is empty") from error

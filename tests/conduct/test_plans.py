@@ -1,0 +1,76 @@
+"""The plan of each depth under every flag setting."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ultimate_discord_intelligence_bot.plans import Flags, Group, Phase, Plan, Resource, Stage, plan
+from ultimate_discord_intelligence_bot.settings import Depth, load_settings
+
+EVERY_FLAG_SETTING = [Flags(*values) for values in itertools.product((True, False), repeat=3)]
+
+
+@pytest.mark.parametrize("depth", Depth)
+@pytest.mark.parametrize("flags", EVERY_FLAG_SETTING)
+class TestEveryPlan:
+    def test_no_stage_reads_from_another_of_its_wave(self, depth: Depth, flags: Flags) -> None:
+        for wave in plan(depth, flags).waves():
+            names = {stage.name for stage in wave}
+            assert all(names.isdisjoint(stage.inputs) for stage in wave)
+
+    def test_a_parallel_stage_reads_only_what_a_sequential_stage_has_joined(
+        self, depth: Depth, flags: Flags
+    ) -> None:
+        running: set[str] = set()
+        for stage in plan(depth, flags).stages:
+            if not stage.parallel:
+                running.clear()
+            assert running.isdisjoint(stage.inputs)
+            if stage.parallel:
+                running.add(stage.name)
+
+    def test_at_most_one_parallel_stage_ends_it(self, depth: Depth, flags: Flags) -> None:
+        assert not plan(depth, flags).stages[-1].parallel
+
+    def test_each_flag_moves_exactly_its_group(self, depth: Depth, flags: Flags) -> None:
+        for stage in plan(depth, flags).stages:
+            assert stage.parallel == (stage.group is not None and getattr(flags, stage.group))
+
+    def test_flags_change_nothing_else(self, depth: Depth, flags: Flags) -> None:
+        assert plan(depth, flags).stages == plan(depth, Flags()).stages
+
+    def test_critical_stages_run_alone(self, depth: Depth, flags: Flags) -> None:
+        for wave in plan(depth, flags).waves():
+            assert len(wave) == 1 or not any(stage.critical for stage in wave)
+
+
+def test_every_depth_adds_stages_to_the_one_before() -> None:
+    names = [{stage.name for stage in plan(depth, Flags()).stages} for depth in Depth]
+    assert all(less < more for less, more in itertools.pairwise(names))
+
+
+def test_the_master_switch_turns_every_group_off() -> None:
+    settings = load_settings(ENABLE_PARALLEL_AUTOINTEL=False)
+    assert Flags.of(settings) == Flags(analysis=False, fact_checking=False, memory_ops=False)
+
+
+@pytest.mark.parametrize("group", Group)
+def test_a_flag_turns_only_its_group_off(group: Group) -> None:
+    flags = Flags.of(load_settings(**{f"ENABLE_PARALLEL_{group.upper()}": "false"}))
+    assert {g: getattr(flags, g) for g in Group} == {g: g is not group for g in Group}
+
+
+def test_a_stage_that_reads_what_comes_later_is_refused() -> None:
+    stage = Stage("briefing", Phase.BRIEFING, Resource.CPU, 1.0, needs=("transcription",))
+    with pytest.raises(ValueError, match="transcription"):
+        Plan(Depth.STANDARD, (stage,))
+
+
+def test_the_critical_path_is_the_slowest_stage_of_each_wave() -> None:
+    standard = plan(Depth.STANDARD, Flags())
+    seconds = dict.fromkeys((stage.name for stage in standard.stages), 1.0) | {"claims": 3.0}
+    assert standard.critical_path(seconds) == 9.0
+    sequential = plan(Depth.STANDARD, Flags(analysis=False, memory_ops=False))
+    assert sequential.critical_path(seconds) == 11.0
