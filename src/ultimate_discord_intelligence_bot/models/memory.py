@@ -65,3 +65,18 @@ class Receipt(Artifact):
     store: Literal["vector", "graph"]
     records: int
     digest: str
+
+
+class Counts(Model):
+    """What one store holds of one tenant."""
+
+    sources: int
+    segments: int
+    claims: int
+
+
+class Stats(Model):
+    """What is remembered of one tenant, store by store."""
+
+    vector: Counts
+    graph: Counts

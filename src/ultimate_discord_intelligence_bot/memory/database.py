@@ -1,0 +1,124 @@
+"""A SQLite file with one owner thread, and its errors in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import DiskFull, NotWritable, StorageError, storage_error
+from .worker import Worker
+
+_T = TypeVar("_T")
+
+_UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class Database:
+    """A SQLite file in WAL mode with foreign keys; made with its schema when it is not there.
+
+    Args:
+        path: the file.
+        schema: statements that make the tables of version ``version``.
+        version: kept in ``user_version``.
+
+    Raises:
+        StorageError: damaged, or written by a newer version.
+        NotWritable: the file cannot be made or opened.
+        DiskFull: no space left.
+    """
+
+    def __init__(self, path: Path, schema: str, version: int) -> None:
+        self.path = path
+        self._worker = Worker(path.stem)
+        try:
+            self._connection = self._worker.run_now(self._open, schema, version)
+        except BaseException:
+            self._worker.close()
+            raise
+
+    async def transact(self, body: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run statements in one transaction: all of them take effect, or none."""
+        return await self._worker.run(self._transact, body)
+
+    def transact_now(self, body: Callable[[sqlite3.Connection], _T]) -> _T:
+        """The same for callers without an event loop; blocks."""
+        return self._worker.run_now(self._transact, body)
+
+    def close(self) -> None:
+        """Finish what was begun and close the file."""
+        self._worker.run_now(self._connection.close)
+        self._worker.close()
+
+    def _open(self, schema: str, version: int) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+        with _in_our_words(self.path):
+            connection = sqlite3.connect(self.path, isolation_level=None)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                self._ensure(connection, schema, version)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def _ensure(self, connection: sqlite3.Connection, schema: str, version: int) -> None:
+        found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found == 0:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT"
+            )
+        elif found != version:
+            raise StorageError(
+                f"{self.path} has format {found}; this version of autointel reads {version}.",
+                "Use the version that wrote it, or a new AUTOINTEL_DATA_DIR.",
+            )
+
+    def _transact(self, body: Callable[[sqlite3.Connection], _T]) -> _T:
+        with _in_our_words(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = body(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # SQLite itself has rolled back when the disk is full.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            return result
+
+
+@contextmanager
+def _in_our_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise database_error(error, path) from error
+
+
+def database_error(error: sqlite3.DatabaseError, path: Path) -> StorageError:
+    """Translate what SQLite says about a file into the error a user understands.
+
+    Primary result codes: https://www.sqlite.org/rescode.html
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(f"The disk is full: {path} could not be written.")
+    if code in _UNWRITABLE:
+        return NotWritable(f"{path} cannot be written ({error}).")
+    if code in _DAMAGED:
+        return StorageError(
+            f"{path} is damaged ({error}).",
+            "Move it away and run the recordings again: they will be remembered anew.",
+        )
+    return StorageError(f"{path} cannot be used ({error}).")
