@@ -18,10 +18,8 @@ import structlog
 
 from .acquisition import parse_locator
 from .briefing import write_briefing
-from .embedding import EMBEDDER
 from .errors import AutointelError, StageCrashed
 from .events import EventStream
-from .memory import open_memory
 from .models.media import Acquisition
 from .models.report import Missing, Report
 from .observability import run_context
@@ -29,7 +27,7 @@ from .plans import Flags, plan
 from .runner import StageRunner
 from .runs import Run
 from .settings import Depth, Settings, load_settings
-from .stages import StageWork
+from .stages import StageWork, memory_for
 
 _T = TypeVar("_T")
 _THREADS = 32
@@ -119,7 +117,7 @@ class AutonomousIntelligenceOrchestrator:
     async def _execute(self, run: Run, url: str, out: Path | None) -> RunResult:
         runner: StageRunner | None = None
         try:
-            with open_memory(run.settings.data_dir, embedder=EMBEDDER) as memory:
+            with await asyncio.to_thread(memory_for, run.settings) as memory:
                 async with run.exclusively():
                     runner = StageRunner(
                         run,

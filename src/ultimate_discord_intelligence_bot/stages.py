@@ -15,7 +15,7 @@ from . import acquisition, analysis, briefing, transcription, verification
 from .embedding import load_embedder
 from .errors import LanguageUnsupported
 from .events import Progress
-from .memory import Memory, records_of
+from .memory import Memory, open_memory, records_of
 from .models.analysis import Chapters, Claims, KeyPoints, Sentiment
 from .models.artifact import Vectors
 from .models.media import Acquisition
@@ -25,10 +25,22 @@ from .models.transcript import Transcript
 from .models.verification import Contradictions, EvidenceSet, Verdicts
 from .runner import Inputs, Work
 from .runs import Run
-from .settings import Depth
+from .settings import Depth, Settings
 
 _MOST_CHECKWORTHY = {Depth.DEEP: 10}
 """How many claims a depth checks, the most check-worthy first; depths not named check all."""
+
+
+def memory_for(settings: Settings) -> Memory:
+    """The memory in the data folder, for vectors of our embedder. Blocks; to be closed.
+
+    Raises:
+        StorageError: when the folder cannot be used or another process owns it.
+    """
+    embedder = load_embedder()
+    return open_memory(
+        settings.data_dir, embedder=embedder.name, dimension=embedder.dimension
+    )
 
 
 class StageWork:

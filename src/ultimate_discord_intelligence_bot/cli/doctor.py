@@ -14,10 +14,10 @@ from typing import Literal
 
 from rich.markup import escape
 
-from ..embedding import EMBEDDER, load_embedder
+from ..embedding import load_embedder
 from ..errors import AutointelError, SettingsError, storage_error
-from ..memory import open_memory
 from ..settings import Settings, load_settings
+from ..stages import memory_for
 from ..transcription import find_speech_model
 from .terminal import Exit, stdout
 
@@ -95,7 +95,7 @@ def _data_folder(settings: Settings) -> Finding:
 
 
 def _memory(settings: Settings) -> Finding:
-    with open_memory(settings.data_dir, embedder=EMBEDDER) as memory:
+    with memory_for(settings) as memory:
         unfinished = memory.unfinished()
     if unfinished:
         remedy = "Repeat `autointel run` for it; what is there already is reused."
@@ -104,8 +104,9 @@ def _memory(settings: Settings) -> Finding:
 
 
 def _embedder(settings: Settings) -> Finding:
-    vector = load_embedder().encode(["A sentence."])
-    return Finding("embedder", "ok", f"{EMBEDDER}, {vector.shape[1]} dimensions")
+    embedder = load_embedder()
+    vector = embedder.encode(["A sentence."])
+    return Finding("embedder", "ok", f"{embedder.name}, {vector.shape[1]} dimensions")
 
 
 def _speech_model(settings: Settings) -> Finding:

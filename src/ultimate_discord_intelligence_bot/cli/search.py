@@ -7,12 +7,12 @@ import json
 
 from rich.markup import escape
 
-from ..embedding import EMBEDDER, load_embedder
+from ..embedding import load_embedder
 from ..errors import InputError
-from ..memory import open_memory
 from ..models.memory import Hit
 from ..observability import configure_logging
 from ..settings import Settings, load_settings
+from ..stages import memory_for
 from .terminal import clock, orderly_exit, stderr, stdout
 
 
@@ -29,7 +29,7 @@ def search(words: str, *, limit: int, as_json: bool) -> int:
 
 
 async def _search(words: str, limit: int, settings: Settings) -> list[Hit]:
-    with open_memory(settings.data_dir, embedder=EMBEDDER) as memory:
+    with memory_for(settings) as memory:
         vector = (await asyncio.to_thread(load_embedder().encode, [words]))[0]
         return await memory.search(vector, tenant=settings.tenant, limit=limit)
 

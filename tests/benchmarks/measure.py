@@ -1,0 +1,42 @@
+"""Compares two sides fairly: interleaved in one run, so that both meet the same machine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+_R = TypeVar("_R")
+
+
+def interleave(
+    sides: Mapping[str, Callable[[], _R]], *, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, list[_R]]]:
+    """Run every side once per round, in turn.
+
+    Returns:
+        Seconds and results of each side, one entry per round.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    results: dict[str, list[_R]] = {name: [] for name in sides}
+    for number in range(rounds):
+        # Every other round runs backwards, so that no side always profits from the one before.
+        order = list(sides) if number % 2 == 0 else list(reversed(sides))
+        for name in order:
+            began = time.perf_counter()
+            results[name].append(sides[name]())
+            seconds[name].append(time.perf_counter() - began)
+    return seconds, results
+
+
+def show(title: str, seconds: Mapping[str, list[float]]) -> None:
+    """Print median and spread of each side, and the ratio to the first."""
+    print(f"\n{title}")
+    base = statistics.median(next(iter(seconds.values())))
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        print(
+            f"  {name:<42} median {median:8.3f} s  "
+            f"({min(values):.3f} to {max(values):.3f}, n={len(values)})  × {median / base:.2f}"
+        )

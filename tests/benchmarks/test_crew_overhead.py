@@ -1,0 +1,84 @@
+"""What the crew itself costs, and how close it comes to the critical path."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+
+from tests.benchmarks.measure import interleave, show
+from ultimate_discord_intelligence_bot.crew_builders import Step, build_intelligence_crew
+from ultimate_discord_intelligence_bot.plans import Flags, Plan, plan
+from ultimate_discord_intelligence_bot.runner import StageOutcome
+from ultimate_discord_intelligence_bot.settings import Depth
+
+FOURTEEN = plan(Depth.COMPREHENSIVE, Flags())
+OFF = Flags(analysis=False, fact_checking=False, memory_ops=False)
+
+
+class Recorder:
+    """A step that sleeps as long as it is told and notes that it ran."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds = seconds
+        self.ran: set[str] = set()
+
+    async def __call__(self, name: str) -> StageOutcome:
+        await asyncio.sleep(self.seconds.get(name, 0.0))
+        self.ran.add(name)
+        return StageOutcome(stage=name, status="done", seconds=0.0)
+
+
+def crew(of: Plan, step: Recorder) -> set[str]:
+    asyncio.run(_kick_off(of, step))
+    return step.ran
+
+
+async def _kick_off(of: Plan, step: Step) -> None:
+    await build_intelligence_crew(of, step).akickoff()
+
+
+def bare(of: Plan, step: Recorder) -> set[str]:
+    async def waves() -> None:
+        for wave in of.waves():
+            await asyncio.gather(*(step(stage.name) for stage in wave))
+
+    asyncio.run(waves())
+    return step.ran
+
+
+def test_a_crew_of_fourteen_empty_stages_costs_at_most_half_a_second() -> None:
+    assert len(FOURTEEN.stages) == 14
+    seconds, ran = interleave(
+        {
+            "plain asyncio": lambda: bare(FOURTEEN, Recorder({})),
+            "crew": lambda: crew(FOURTEEN, Recorder({})),
+        },
+        rounds=15,
+    )
+    show("Fourteen empty stages", seconds)
+    assert ran["crew"] == ran["plain asyncio"]
+    overhead = statistics.median(seconds["crew"]) - statistics.median(seconds["plain asyncio"])
+    print(f"  overhead {overhead * 1000:.1f} ms, {overhead / 14 * 1000:.2f} ms a task")
+    assert overhead <= 0.5
+
+
+def test_a_crew_of_sleeping_stages_takes_the_critical_path_plus_its_overhead() -> None:
+    deepest = plan(Depth.EXPERIMENTAL, Flags())
+    sequential = plan(Depth.EXPERIMENTAL, OFF)
+    chance = random.Random(7)
+    sleeps = {stage.name: chance.uniform(0.05, 0.25) for stage in deepest.stages}
+    seconds, ran = interleave(
+        {
+            "all flags off": lambda: crew(sequential, Recorder(sleeps)),
+            "all flags on": lambda: crew(deepest, Recorder(sleeps)),
+            "crew alone (empty stages)": lambda: crew(deepest, Recorder({})),
+        },
+        rounds=3,
+    )
+    show("Sleeping stages at the depth experimental", seconds)
+    path = deepest.critical_path(sleeps)
+    print(f"  critical path {path:.3f} s of {sum(sleeps.values()):.3f} s of work")
+    assert ran["all flags on"] == ran["all flags off"]
+    overhead = statistics.median(seconds["crew alone (empty stages)"])
+    assert statistics.median(seconds["all flags on"]) <= 1.1 * path + overhead
