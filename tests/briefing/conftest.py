@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from copy import copy
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -253,9 +253,11 @@ class Debate:
         arguments.update(changes)
         return compose(**arguments)
 
-    def about(self, source: Source) -> Acquisition:
+    def found_at(self, source: Source) -> Debate:
         """The same debate, found elsewhere."""
-        return Acquisition(source=source, acquired_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+        other = copy(self)
+        other.source = source
+        return other
 
 
 def _spoken(line: dict[str, Any], cues: Any, index: int) -> Segment:
@@ -295,16 +297,3 @@ def incomplete(debate: Debate) -> Report:
         stage="sentiment", reason="The sentiment model is damaged.", remedy="Install again."
     )
     return debate.report("standard", sentiment=None, missing=(missing,))
-
-
-@pytest.fixture(scope="session")
-def spoken_by() -> Callable[..., tuple[Segment, ...]]:
-    """Segments of ten seconds each from plain texts."""
-
-    def build(*texts: str, speaker: str | None = None) -> tuple[Segment, ...]:
-        return tuple(
-            Segment(index=n, start=n * 10.0, end=n * 10.0 + 9.0, text=text, speaker=speaker)
-            for n, text in enumerate(texts)
-        )
-
-    return build

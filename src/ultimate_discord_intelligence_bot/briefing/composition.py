@@ -39,7 +39,16 @@ def compose(
     left out, and counted in ``Report.unfounded``.
 
     Args:
-        chapters: like every other artifact, None when the depth has none or its stage failed.
+        run_id: of the run that is reported.
+        depth: as the user named it.
+        acquisition: what was fetched.
+        transcript: what was said.
+        chapters: this and the five below are None when the depth has none or the stage failed.
+        key_points: see ``chapters``.
+        claims: see ``chapters``.
+        sentiment: see ``chapters``.
+        verdicts: see ``chapters``; those on claims that are left out go with them.
+        contradictions: see ``chapters``.
         receipts: what the memory confirmed.
         missing: stages that gave no result.
         methods: how the parts were made, for the reader.
@@ -68,7 +77,9 @@ def compose(
             model=transcript.model,
             segments=segments,
         ),
-        chapters=_link(chapters and chapters.chapters, source, lambda chapter: chapter.start),
+        chapters=_link(
+            chapters.chapters if chapters else None, source, lambda chapter: chapter.start
+        ),
         topics=chapters.topics if chapters else None,
         key_points=_link(founded_points, source, lambda point: point.start),
         claims=_link(founded_claims, source, lambda claim: claim.start),

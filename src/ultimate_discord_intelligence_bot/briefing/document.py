@@ -25,6 +25,8 @@ def write_briefing(
     All are rendered before the first is written, and each is replaced at once.
 
     Args:
+        report: what to write.
+        folder: made when it is not there.
         media: what the page plays; None when there is nothing to play.
         embed_limit_mb: media up to this many megabytes is put inside the page.
 

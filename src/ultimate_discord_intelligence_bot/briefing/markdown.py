@@ -18,6 +18,8 @@ from .wording import (
     safe_link,
     signed,
     source_facts,
+    source_name,
+    tally,
     transcript_note,
     unfounded_note,
 )
@@ -53,7 +55,8 @@ def _head(report: Report) -> Iterator[str]:
     yield f"# Briefing: {escape(report.source.title)}"
     yield ""
     address = safe_link(report.source.url)
-    place = f"[{escape(report.source.platform)}]({_target(address)})" if address else "Recording"
+    name = escape(source_name(report))
+    place = f"[{name}]({_target(address)})" if address else name
     yield " · ".join(["Source: " + place, *(escape(fact) for fact in source_facts(report))])
     if report.missing:
         yield ""
@@ -98,6 +101,9 @@ def _claims(report: Report) -> Iterator[str]:
     yield f"{counted(len(report.claims), 'checkable claim')} found."
     if report.verdicts is None:
         yield absence_text(report, "verdicts")
+    elif report.verdicts:
+        counts = (f"{MARKS[label]} {number} {label.value}" for label, number in tally(report))
+        yield f"Verdicts: {', '.join(counts)}."
     yield ""
     verdicts = {verdict.claim: verdict for verdict in report.verdicts or ()}
     for number, claim in enumerate(report.claims, 1):

@@ -6,7 +6,8 @@ import math
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from pathlib import PurePosixPath
+from urllib.parse import quote, unquote, urlsplit
 
 from ..models.analysis import SegmentSentiment
 from ..models.report import Report
@@ -34,12 +35,13 @@ def clock(seconds: float) -> str:
 
 def one_line(text: str) -> str:
     """The text on one line, without control characters and without overrides of direction."""
-    joined = " ".join(text.split())
-    return "".join(
+    shown = (
         character
-        for character in joined
-        if unicodedata.category(character) != "Cc" and character not in "\u202a\u202b\u202d\u202e"
+        for character in text
+        if (unicodedata.category(character) != "Cc" or character.isspace())
+        and character not in "\u202a\u202b\u202d\u202e"
     )
+    return " ".join("".join(shown).split())
 
 
 def safe_link(url: str) -> str | None:
@@ -59,6 +61,19 @@ def safe_link(url: str) -> str | None:
 def is_web(url: str) -> bool:
     """Whether the address leads to the web."""
     return url.lower().startswith(("http://", "https://"))
+
+
+def source_name(report: Report) -> str:
+    """What the link to the recording says: the site, or the file's name."""
+    source = report.source
+    name = unquote(PurePosixPath(urlsplit(source.url).path).name)
+    return one_line((source.platform == "file" and name) or source.platform)
+
+
+def tally(report: Report) -> tuple[tuple[Label, int], ...]:
+    """How often each verdict was given, those that occur."""
+    counts = Counter(verdict.label for verdict in report.verdicts or ())
+    return tuple((label, counts[label]) for label in Label if counts[label])
 
 
 def source_facts(report: Report) -> tuple[str, ...]:
