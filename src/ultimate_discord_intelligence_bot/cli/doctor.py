@@ -18,7 +18,7 @@ from ..embedding import load_embedder
 from ..errors import AutointelError, SettingsError, storage_error
 from ..settings import Settings, load_settings
 from ..stages import memory_for
-from ..transcription import find_speech_model
+from ..transcription.weights import find_weights
 from .terminal import Exit, stdout
 
 _PACKAGES = ("crewai", "yt-dlp", "faster-whisper", "qdrant-edge-py", "onnxruntime", "av")
@@ -49,9 +49,9 @@ def doctor(*, as_json: bool) -> int:
 
 def _print(finding: Finding) -> None:
     mark = _MARKS[finding.status]
-    stdout.print(f"{mark}  {finding.name:<14} {escape(finding.detail)}", soft_wrap=True)
+    stdout.print(f"{mark}  {finding.name:<14} {escape(finding.detail)}")
     if finding.remedy:
-        stdout.print(f"         {'':<14} → {escape(finding.remedy)}", soft_wrap=True)
+        stdout.print(f"         {'':<14} → {escape(finding.remedy)}")
 
 
 def _examine() -> Iterator[Finding]:
@@ -110,7 +110,7 @@ def _embedder(settings: Settings) -> Finding:
 
 
 def _speech_model(settings: Settings) -> Finding:
-    return Finding("speech model", "ok", str(find_speech_model(settings)))
+    return Finding("speech model", "ok", str(find_weights(settings.whisper_model)))
 
 
 def _javascript(settings: Settings) -> Finding:

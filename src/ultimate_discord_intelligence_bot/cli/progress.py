@@ -81,7 +81,7 @@ class PhaseProgress:
             self._bars.stop_task(task)
             note = note or self._summary(event.phase)
             if not stderr.is_terminal:
-                stderr.print(f"{event.phase:<14} {note}", soft_wrap=True)
+                stderr.print(f"{event.phase:<14} {note}")
         self._bars.update(task, completed=self._total[event.phase] - len(left), note=note)
 
     def _summary(self, phase: str) -> str:

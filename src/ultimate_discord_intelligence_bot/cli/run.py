@@ -42,7 +42,7 @@ def _run_one(
     text: str, depth: Depth, settings: Settings, out: Path | None, *, fresh: bool
 ) -> RunResult:
     orchestrator = AutonomousIntelligenceOrchestrator(settings, allow_files=True)
-    stderr.print(f"[bold]{escape(text)}[/] [dim]{depth}[/]", soft_wrap=True)
+    stderr.print(f"[bold]{escape(text)}[/] [dim]{depth}[/]")
     with PhaseProgress(orchestrator.events, plan(depth, Flags.of(settings))):
         return asyncio.run(
             orchestrator.execute_autonomous_intelligence_workflow(
@@ -83,7 +83,7 @@ def _print(result: RunResult) -> None:
 
 
 def _print_briefing(result: RunResult, report: Report) -> None:
-    stdout.print(f"\n[bold]{escape(report.source.title)}[/]", soft_wrap=True)
+    stdout.print(f"\n[bold]{escape(report.source.title)}[/]")
     stdout.print(
         f"{clock(report.source.duration or 0)} · {report.transcript.origin} · {_counts(report)}"
     )
@@ -98,7 +98,7 @@ def _print_briefing(result: RunResult, report: Report) -> None:
         )
     if result.reused:
         stdout.print(f"Reused from an earlier run: {', '.join(result.reused)}.")
-    stdout.print(f"Briefing: {escape(str(result.out))}/report.html", soft_wrap=True)
+    stdout.print(f"Briefing: {escape(str(result.out))}/report.html")
 
 
 def _counts(report: Report) -> str:

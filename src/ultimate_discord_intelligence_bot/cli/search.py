@@ -49,4 +49,4 @@ def _print(hits: list[Hit]) -> None:
         stdout.print(
             f"[cyan]{clock(hit.start):>7}[/]  {who}{escape(hit.text)}  [dim]{hit.score:.2f}[/]"
         )
-        stdout.print(f"         [dim]{escape(hit.source)} · {escape(hit.url)}[/]", soft_wrap=True)
+        stdout.print(f"         [dim]{escape(hit.source)} · {escape(hit.url)}[/]")

@@ -15,8 +15,8 @@ from rich.markup import escape
 
 from ..errors import AutointelError, SettingsError, StorageError
 
-stdout = Console(highlight=False)
-stderr = Console(stderr=True, highlight=False)
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Exit(IntEnum):
@@ -38,8 +38,8 @@ class Exit(IntEnum):
 def show_error(error: AutointelError, subject: str = "") -> None:
     """One line that says what happened, one that says what to do."""
     about = f"{escape(subject)}: " if subject else ""
-    stderr.print(f"[bold red]Error:[/] {about}{escape(error.message)}", soft_wrap=True)
-    stderr.print(f"  [bold]→[/] {escape(error.remedy)}", soft_wrap=True)
+    stderr.print(f"[bold red]Error:[/] {about}{escape(error.message)}")
+    stderr.print(f"  [bold]→[/] {escape(error.remedy)}")
 
 
 @contextmanager

@@ -1,0 +1,63 @@
+"""Every flag setting at every depth builds, runs to the end and gives the same report."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.conftest import content, execute
+
+from ultimate_discord_intelligence_bot.settings import Depth
+
+FLAGS = (
+    "ENABLE_PARALLEL_AUTOINTEL",
+    "ENABLE_PARALLEL_ANALYSIS",
+    "ENABLE_PARALLEL_FACT_CHECKING",
+    "ENABLE_PARALLEL_MEMORY_OPS",
+)
+SETTINGS = [dict(zip(FLAGS, values, strict=True)) for values in itertools.product((1, 0), repeat=4)]
+
+
+def _name(flags: dict[str, int]) -> str:
+    return "".join(map(str, flags.values()))
+
+
+@pytest.fixture(scope="session")
+def reports() -> dict[str, dict[str, Any]]:
+    """The first report of each depth in this process, to which all others are compared."""
+    return {}
+
+
+@pytest.mark.xdist_group("flags")
+@pytest.mark.parametrize("depth", Depth)
+@pytest.mark.parametrize("flags", SETTINGS, ids=_name)
+def test_every_flag_setting_gives_the_same_report(
+    flags: dict[str, int],
+    depth: Depth,
+    debate: Path,
+    fresh_copy: Callable[[str], Path],
+    reports: dict[str, dict[str, Any]],
+) -> None:
+    result = execute(fresh_copy("data"), debate, depth, **flags)
+    assert result.status == "complete"
+    assert result.reused == ()
+    report = content(result)
+    assert report == reports.setdefault(depth, report)
+
+
+def test_each_depth_tells_more_than_the_one_before(
+    debate: Path, fresh_copy: Callable[[str], Path]
+) -> None:
+    data_dir = fresh_copy("data")
+    told = []
+    for depth in Depth:
+        report = content(execute(data_dir, debate, depth))
+        told.append({name for name, part in report.items() if part})
+    standard, deep, comprehensive, experimental = told
+    assert {"chapters", "key_points", "claims", "sentiment"} <= standard
+    assert "verdicts" in deep - standard
+    assert "contradictions" in comprehensive - deep
+    assert experimental >= comprehensive

@@ -1,0 +1,118 @@
+"""Nothing is done twice, and nothing that was done is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.e2e.conftest import content, execute
+
+from ultimate_discord_intelligence_bot.plans import Flags, plan
+from ultimate_discord_intelligence_bot.settings import Depth
+
+EVERY_STAGE = [stage.name for stage in plan(Depth.EXPERIMENTAL, Flags()).stages]
+
+CHILD = """
+import asyncio, os, signal, sys
+from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
+    AutonomousIntelligenceOrchestrator,
+)
+
+source, stage, kind = sys.argv[1:]
+orchestrator = AutonomousIntelligenceOrchestrator(allow_files=True)
+
+
+def kill(event):
+    if (event.stage, event.kind) == (stage, kind):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+orchestrator.events.subscribe(kill)
+asyncio.run(orchestrator.execute_autonomous_intelligence_workflow(source, "experimental"))
+"""
+
+
+def test_a_second_run_reuses_everything_and_says_so(data_dir: Path, debate: Path) -> None:
+    first = execute(data_dir, debate, "experimental")
+    second = execute(data_dir, debate, "experimental")
+    assert first.reused == ()
+    assert sorted(second.reused) == sorted(EVERY_STAGE)
+    assert content(second) == content(first)
+
+
+def test_a_deeper_run_reuses_what_the_shallower_one_did(data_dir: Path, debate: Path) -> None:
+    execute(data_dir, debate, "standard")
+    deeper = execute(data_dir, debate, "deep")
+    standard = {stage.name for stage in plan(Depth.STANDARD, Flags()).stages}
+    assert set(deeper.reused) == standard - {"briefing"}
+
+
+def test_a_fresh_run_reuses_nothing(data_dir: Path, debate: Path) -> None:
+    first = execute(data_dir, debate)
+    fresh = execute(data_dir, debate, fresh=True)
+    assert fresh.reused == ()
+    assert content(fresh) == content(first)
+
+
+def test_a_changed_file_is_analysed_anew(data_dir: Path, debate: Path, tmp_path: Path) -> None:
+    captions = tmp_path / "talk.vtt"
+    shutil.copy(debate.with_suffix(".vtt"), captions)
+    execute(data_dir, captions)
+    captions.write_text(captions.read_text().replace("twelve", "eleven"))
+    changed = execute(data_dir, captions)
+    assert changed.reused == ()
+    assert "eleven" in json.dumps(content(changed))
+    assert "twelve" not in json.dumps(content(changed))
+
+
+def test_changed_captions_beside_the_media_are_noticed(
+    data_dir: Path, debate: Path, tmp_path: Path
+) -> None:
+    media = Path(shutil.copy(debate, tmp_path / "talk.opus"))
+    captions = Path(shutil.copy(debate.with_suffix(".vtt"), tmp_path / "talk.vtt"))
+    execute(data_dir, media)
+    captions.write_text(captions.read_text().replace("twelve", "eleven"))
+    assert "eleven" in json.dumps(content(execute(data_dir, media)))
+
+
+def test_a_forgotten_memory_is_filled_again(data_dir: Path, debate: Path) -> None:
+    execute(data_dir, debate, "deep")
+    shutil.rmtree(data_dir / "memory")
+    again = execute(data_dir, debate, "deep")
+    assert {"vector_memory", "graph_memory"}.isdisjoint(again.reused)
+    assert {"transcription", "embedding", "claims"} <= set(again.reused)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    debate = Path(__file__).parents[2] / "examples" / "debate.opus"
+    return content(execute(tmp_path_factory.mktemp("undisturbed"), debate, "experimental"))
+
+
+@pytest.mark.parametrize("kind", ["started", "finished"])
+@pytest.mark.parametrize("stage", EVERY_STAGE)
+def test_killed_at_any_stage_a_run_continues_there(
+    stage: str, kind: str, data_dir: Path, debate: Path, undisturbed: dict[str, object]
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", CHILD, str(debate), stage, kind],
+        env=os.environ | {"AUTOINTEL_DATA_DIR": str(data_dir)},
+        timeout=100,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    continued = execute(data_dir, debate, "experimental")
+    assert continued.status == "complete"
+    assert content(continued) == undisturbed
+    # Whatever had surely ended before the kill: all earlier waves, and the stage itself.
+    waves = plan(Depth.EXPERIMENTAL, Flags()).waves()
+    position = next(i for i, wave in enumerate(waves) if stage in {s.name for s in wave})
+    ended = {s.name for wave in waves[:position] for s in wave}
+    assert ended | ({stage} if kind == "finished" else set()) <= set(continued.reused)
+    if kind == "started":
+        assert stage not in continued.reused
