@@ -1,0 +1,119 @@
+"""Cutting and joining timed text so that a segment is about one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..models.transcript import Segment
+from .cue import Cue
+
+PAUSE = 2.0
+"""Seconds of silence over which a sentence does not reach."""
+
+LONGEST = 60
+"""Words of a punctuated sentence, beyond which it is cut."""
+
+UNPUNCTUATED = 30
+"""Words of a segment where nobody wrote punctuation."""
+
+_SENTENCE_EVERY = 100
+"""A transcript with fewer sentence ends than one in so many words counts as unpunctuated."""
+
+_END = re.compile(r"""[.!?…。！？]["'”’»)\]]*$""")
+_COMMA = re.compile(r"""[,;:–—]["'”’»)\]]*$""")
+_ABBREVIATION = re.compile(
+    r"""^["'“‘(\[]*(?:(?:mr|mrs|ms|dr|prof|sr|jr|st|vs|etc|inc|ltd|co|gen|sen|rep|gov|lt|col|sgt
+    |capt|rev|hon|no|vol|fig|al|approx|e\.g|i\.e|cf|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)
+    |(?:[a-z]\.)*[a-z])\.$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_LOWER_CASE = re.compile(r"""^["'“‘(\[]*[a-zà-öø-ÿ]""")
+
+
+@dataclass(frozen=True)
+class _Word:
+    text: str
+    start: float
+    end: float
+    speaker: str | None
+    new_turn: bool
+
+
+def segments(cues: Iterable[Cue]) -> tuple[Segment, ...]:
+    """Sentence-like segments of cues that are in order of time and do not overlap.
+
+    A segment ends where a sentence ends, where the speaker changes and where nobody speaks for
+    more than `PAUSE` seconds. Unpunctuated text is cut to about `UNPUNCTUATED` words, a sentence
+    of more than `LONGEST` words into equal parts, at commas where there are some. No word is
+    lost or changed; times inside a cue are interpolated by characters.
+    """
+    words = list(_words(cues))
+    ends = sum(_ends_sentence(a, b) for a, b in pairwise(words))
+    longest = LONGEST if (ends + 1) * _SENTENCE_EVERY >= len(words) else UNPUNCTUATED
+    parts = [part for run in _sentences(words) for part in _cut(run, longest)]
+    return tuple(
+        Segment(
+            index=index,
+            start=round(part[0].start, 3),
+            end=round(part[-1].end, 3),
+            text=" ".join(word.text for word in part),
+            speaker=part[0].speaker,
+        )
+        for index, part in enumerate(parts)
+    )
+
+
+def _words(cues: Iterable[Cue]) -> Iterator[_Word]:
+    for cue in cues:
+        words = cue.text.split()
+        total = len(" ".join(words))
+        length = cue.end - cue.start
+        done = 0
+        for number, text in enumerate(words):
+            first = cue.start + length * done / total
+            done += len(text)
+            last = cue.end if done == total else cue.start + length * done / total
+            yield _Word(text, first, last, cue.speaker, cue.new_turn and number == 0)
+            done += 1
+
+
+def _sentences(words: list[_Word]) -> Iterator[list[_Word]]:
+    run: list[_Word] = []
+    for word in words:
+        if run and (_breaks(run[-1], word) or _ends_sentence(run[-1], word)):
+            yield run
+            run = []
+        run.append(word)
+    if run:
+        yield run
+
+
+def _breaks(before: _Word, after: _Word) -> bool:
+    if after.new_turn or before.speaker != after.speaker:
+        return True
+    return after.start - before.end > PAUSE
+
+
+def _ends_sentence(before: _Word, after: _Word) -> bool:
+    if not _END.search(before.text) or _LOWER_CASE.match(after.text):
+        return False
+    return not _ABBREVIATION.match(before.text)
+
+
+def _cut(run: list[_Word], longest: int) -> Iterator[Sequence[_Word]]:
+    """Equal parts of at most about ``longest`` words, preferably cut after a comma."""
+    count = -(-len(run) // longest)
+    size = len(run) / count
+    first = 0
+    for number in range(1, count):
+        aim = round(number * size)
+        reach = max(1, int(size / 4))
+        near = range(max(first + 1, aim - reach), min(len(run), aim + reach + 1))
+        commas = [place for place in near if _COMMA.search(run[place - 1].text)]
+        place = min(commas, key=lambda place: abs(place - aim)) if commas else aim
+        yield run[first:place]
+        first = place
+    yield run[first:]

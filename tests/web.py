@@ -1,0 +1,166 @@
+"""A real HTTP server on loopback that behaves well or badly, path by path."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+_TYPES = {
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+    ".mp4": "video/mp4",
+    ".ogg": "audio/ogg",
+    ".vtt": "text/vtt",
+    ".srt": "application/x-subrip",
+    ".html": "text/html",
+}
+
+
+class Web:
+    """The server. Files of ``folder`` are served by name; other paths misbehave as named.
+
+    Paths: ``/status/404``, ``/loop``, ``/to?SCHEME-URL``, ``/page``, ``/page-with/NAME``,
+    ``/pages-with/NAME``, ``/endless.mp3``, ``/endless-page``, ``/slow.mp3`` (never ends, a byte
+    now and then), ``/cut/NAME`` (half of a file), ``/text.mp3``, ``/empty.mp3``.
+
+    Attributes:
+        requests: how often each path was asked for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        web = self
+        self.folder = folder
+        self.requests: Counter[str] = Counter()
+        self.closing = threading.Event()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                web.requests[self.path] += 1
+                with suppress(ConnectionError):
+                    web.answer(self)
+
+            def do_HEAD(self) -> None:
+                self.do_GET()
+
+            def log_message(self, *args: Any) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def answer(self, to: BaseHTTPRequestHandler) -> None:
+        path, _, query = to.path.partition("?")
+        _, first, *rest = path.split("/")
+        behave = getattr(self, f"_{first.replace('-', '_').partition('.')[0]}", None)
+        if (self.folder / path[1:]).is_file():
+            self._file(to, self.folder / path[1:])
+        elif behave is None:
+            _send(to, 404, b"nothing here")
+        else:
+            behave(to, "/".join(rest) or query)
+
+    def _file(self, to: BaseHTTPRequestHandler, file: Path) -> None:
+        data = file.read_bytes()
+        _send(to, 200, data, _TYPES.get(file.suffix, "application/octet-stream"))
+
+    def _status(self, to: BaseHTTPRequestHandler, code: str) -> None:
+        _send(to, int(code), b"sorry")
+
+    def _loop(self, to: BaseHTTPRequestHandler, _: str) -> None:
+        self._to(to, "/loop")
+
+    def _to(self, to: BaseHTTPRequestHandler, target: str) -> None:
+        to.send_response(302)
+        to.send_header("Location", target)
+        to.send_header("Content-Length", "0")
+        to.end_headers()
+
+    def _page(self, to: BaseHTTPRequestHandler, _: str) -> None:
+        _send(to, 200, b"<!DOCTYPE html><html><title>Words</title><p>Only words.</p></html>")
+
+    def _page_with(self, to: BaseHTTPRequestHandler, name: str) -> None:
+        self._video_page(to, [name])
+
+    def _pages_with(self, to: BaseHTTPRequestHandler, name: str) -> None:
+        self._video_page(to, [name, f"other-{name}"])
+
+    def _video_page(self, to: BaseHTTPRequestHandler, names: list[str]) -> None:
+        videos = "".join(
+            f'<video><source src="{self.url}/{name}" type="video/mp4">'
+            f'<track kind="subtitles" srclang="en" src="{self.url}/{name}.vtt"></video>'
+            for name in names
+        )
+        page = f"<!DOCTYPE html><html><title>A page</title><body>{videos}</body></html>"
+        _send(to, 200, page.encode())
+
+    def _endless(self, to: BaseHTTPRequestHandler, _: str) -> None:
+        self._pour(to, "audio/mpeg", b"\xff\xfb\x90\x00" * 16384, pause=0)
+
+    def _endless_page(self, to: BaseHTTPRequestHandler, _: str) -> None:
+        self._pour(to, "text/html", b"<!DOCTYPE html><html><p>more " * 4000, pause=0)
+
+    def _slow(self, to: BaseHTTPRequestHandler, _: str) -> None:
+        self._pour(to, "audio/mpeg", b"\xff", pause=0.05)
+
+    def _silent(self, to: BaseHTTPRequestHandler, _: str) -> None:
+        to.close_connection = True
+        self.closing.wait(20)
+
+    def _cut(self, to: BaseHTTPRequestHandler, name: str) -> None:
+        to.close_connection = True
+        data = (self.folder / name).read_bytes()
+        to.send_response(200)
+        to.send_header("Content-Type", _TYPES[Path(name).suffix])
+        to.send_header("Content-Length", str(len(data)))
+        to.end_headers()
+        to.wfile.write(data[: len(data) // 2])
+
+    def _text(self, to: BaseHTTPRequestHandler, _: str) -> None:
+        _send(to, 200, b"these are words, not sound\n" * 200, "audio/mpeg")
+
+    def _empty(self, to: BaseHTTPRequestHandler, _: str) -> None:
+        _send(to, 200, b"", "audio/mpeg")
+
+    def _pour(self, to: BaseHTTPRequestHandler, kind: str, piece: bytes, pause: float) -> None:
+        """A chunked body without an end."""
+        to.close_connection = True
+        to.send_response(200)
+        to.send_header("Content-Type", kind)
+        to.send_header("Transfer-Encoding", "chunked")
+        to.end_headers()
+        while not self.closing.is_set():
+            to.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            time.sleep(pause)
+
+
+def _send(
+    to: BaseHTTPRequestHandler, status: int, body: bytes, kind: str = "text/html; charset=utf-8"
+) -> None:
+    to.send_response(status)
+    to.send_header("Content-Type", kind)
+    to.send_header("Content-Length", str(len(body)))
+    to.end_headers()
+    to.wfile.write(body)
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Web]:
+    """Serve a folder until the end of the block."""
+    web = Web(folder)
+    thread = threading.Thread(target=web.server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield web
+    finally:
+        web.closing.set()
+        web.server.shutdown()
+        web.server.server_close()
+        thread.join(5)
