@@ -58,7 +58,7 @@ def test_nothing_is_written_when_a_part_cannot_be_rendered(
 
 
 def test_media_that_has_gone_is_a_clear_error(report: Report, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"gone\.opus"):
+    with pytest.raises(StorageError, match=r"gone\.opus cannot be read .+ --fresh"):
         write_briefing(report, tmp_path, media=tmp_path / "gone.opus", embed_limit_mb=20)
 
 

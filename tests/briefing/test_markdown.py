@@ -33,6 +33,7 @@ def test_it_reads_from_key_points_to_method(report: Report) -> None:
     ]
     assert "✗ **Refuted.**" in text
     assert "Evidence, refutes: [0:42](file://" in text
+    assert "Topics by speaking time: Mars (60%)." in text
     assert "The transcript comes from human captions, 29 sentences, language en." in text
 
 

@@ -185,14 +185,15 @@ def test_a_click_on_a_sentence_plays_it_and_marks_it(
     segment = report.transcript.segments[12]
     browser.click("#s12 mark")
     browser.until(f"audio.currentTime >= {segment.start:.2f} - 0.01")
-    browser.until("document.querySelector('#s12').matches('.now[aria-current]')")
+    browser.until("document.querySelector('#s12').matches('.current[aria-current]')")
     assert browser.run("audio.currentTime") < segment.end
     assert not browser.run("audio.paused")
+    assert browser.run("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#s12'))")
     browser.until(f"audio.currentTime > {segment.start} + 0.2")
     assert browser.run("document.getElementById('now').textContent").endswith("What it costs")
     browser.click("#s3 .time")
-    browser.until("document.querySelector('#s3').matches('.now')")
-    assert browser.run("document.querySelectorAll('.now.seg').length") == 1
+    browser.until("document.querySelector('#s3').matches('.current')")
+    assert browser.run("document.querySelectorAll('.seg.current').length") == 1
     assert browser.complaints() == []
 
 
@@ -212,13 +213,13 @@ def test_the_keyboard_is_enough(browser: Browser, page: Path) -> None:
     browser.until("audio.readyState > 0")
     browser.run("document.querySelector('#s7 a.time').focus()")
     browser.press("Enter", 13)
-    browser.until("document.querySelector('#s7').matches('.now')")
+    browser.until("document.querySelector('#s7').matches('.current')")
 
 
 def test_an_address_with_a_time_starts_there(browser: Browser, page: Path) -> None:
     browser.open(page, "#t=93.5")
     browser.until("Math.abs(audio.currentTime - 93.5) < 0.2")
-    browser.until("document.querySelector('#s18').matches('.now')")
+    browser.until("document.querySelector('#s18').matches('.current')")
     assert browser.run("audio.paused")
 
 

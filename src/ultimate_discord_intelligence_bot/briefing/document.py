@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import storage_error
+from ..errors import StorageError
 from ..models.report import Report
 from ..runs import write_atomically
 from .captions import render_webvtt
@@ -41,7 +41,10 @@ def write_briefing(
         try:
             player = media_player(media, folder, embed_limit_mb)
         except OSError as error:
-            raise storage_error(error, media) from error
+            raise StorageError(
+                f"{media} cannot be read ({error.strerror}).",
+                "Put it back, or run again with --fresh to fetch it anew.",
+            ) from error
     texts = {
         "report.json": render_json(report),
         "report.md": render_markdown(report),

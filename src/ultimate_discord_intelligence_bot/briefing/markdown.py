@@ -89,6 +89,10 @@ def _chapters(report: Report) -> Iterator[str]:
         about = f" ({escape(', '.join(item.phrases))})" if item.phrases else ""
         yield f"- {_moment(item.start, chapter.url)} **{escape(item.title)}**{about}"
     yield ""
+    if report.topics:
+        shares = (f"{escape(topic.label)} ({topic.share:.0%})" for topic in report.topics)
+        yield f"Topics by speaking time: {', '.join(shares)}."
+        yield ""
 
 
 def _claims(report: Report) -> Iterator[str]:

@@ -44,12 +44,12 @@
       if (next !== current) {
         const follow = current && inView(current) && !audio.paused;
         if (current) {
-          current.classList.remove("now");
+          current.classList.remove("current");
           current.removeAttribute("aria-current");
         }
         current = next;
         if (current) {
-          current.classList.add("now");
+          current.classList.add("current");
           current.setAttribute("aria-current", "true");
           if (follow) current.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
         }
