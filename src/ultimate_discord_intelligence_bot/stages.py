@@ -38,9 +38,7 @@ def memory_for(settings: Settings) -> Memory:
         StorageError: when the folder cannot be used or another process owns it.
     """
     embedder = load_embedder()
-    return open_memory(
-        settings.data_dir, embedder=embedder.name, dimension=embedder.dimension
-    )
+    return open_memory(settings.data_dir, embedder=embedder.name, dimension=embedder.dimension)
 
 
 class StageWork:
@@ -213,8 +211,10 @@ class StageWork:
 
 
 def _media_is_there(acquired: Acquisition) -> bool:
-    files = [acquired.media] if acquired.media else []
-    return all(file.path.exists() for file in (*files, *acquired.captions))
+    paths = [caption.path for caption in acquired.captions]
+    if acquired.media:
+        paths.append(acquired.media.path)
+    return all(path.exists() for path in paths)
 
 
 def _spoken(inputs: Inputs) -> tuple[Transcript, Vectors]:

@@ -22,7 +22,7 @@ def interleave(
     results: dict[str, list[_R]] = {name: [] for name in sides}
     for number in range(rounds):
         # Every other round runs backwards, so that no side always profits from the one before.
-        order = list(sides) if number % 2 == 0 else list(reversed(sides))
+        order = list(sides)[:: 1 if number % 2 == 0 else -1]
         for name in order:
             began = time.perf_counter()
             results[name].append(sides[name]())

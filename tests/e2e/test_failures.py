@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ from ultimate_discord_intelligence_bot.errors import (
     NotWritable,
     TranscriptionError,
 )
+from ultimate_discord_intelligence_bot.events import Progress
+from ultimate_discord_intelligence_bot.models.report import Report
 from ultimate_discord_intelligence_bot.plans import Flags, plan
+from ultimate_discord_intelligence_bot.runner import Inputs, Work
 from ultimate_discord_intelligence_bot.settings import Depth
 from ultimate_discord_intelligence_bot.stages import StageWork
 
@@ -29,12 +33,10 @@ def _break(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     """Let the work of a stage fail with an error nobody foresaw."""
     everything = StageWork.all
 
-    def broken(self: StageWork) -> dict[str, object]:
-        from dataclasses import replace
+    async def fail(inputs: Inputs, progress: Progress) -> Report:
+        raise RuntimeError("the wire is cut")
 
-        async def fail(inputs: object, progress: object) -> None:
-            raise RuntimeError("the wire is cut")
-
+    def broken(self: StageWork) -> dict[str, Work]:
         work = everything(self)
         return {**work, stage: replace(work[stage], do=fail)}
 

@@ -11,6 +11,7 @@ from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
     AutonomousIntelligenceOrchestrator,
     RunResult,
 )
+from ultimate_discord_intelligence_bot.events import StageEvent
 from ultimate_discord_intelligence_bot.settings import Settings, load_settings
 
 ANIMALS = ("ants", "bees", "cats", "dogs", "eels", "foxes", "goats", "hens", "ibexes", "jays")
@@ -100,9 +101,12 @@ async def test_a_cancelled_run_ends_and_can_be_continued(settings: Settings, deb
     orchestrator = AutonomousIntelligenceOrchestrator(settings, allow_files=True)
     started = asyncio.Event()
     loop = asyncio.get_running_loop()
-    orchestrator.events.subscribe(
-        lambda event: loop.call_soon_threadsafe(started.set) if event.stage == "claims" else None
-    )
+
+    def watch(event: StageEvent) -> None:
+        if event.stage == "claims":
+            loop.call_soon_threadsafe(started.set)
+
+    orchestrator.events.subscribe(watch)
     run = asyncio.create_task(
         orchestrator.execute_autonomous_intelligence_workflow(str(debate), "deep")
     )
