@@ -101,12 +101,12 @@ class Reference:
         self.weights = weights
 
     def _linear(self, x: Array, name: str) -> Array:
-        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        return np.asarray(x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"])
 
     def _norm(self, x: Array, name: str) -> Array:
         centred = x - x.mean(-1, keepdims=True)
         scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + EPSILON)
-        return scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        return np.asarray(scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"])
 
     def _attention(self, x: Array, layer: str) -> Array:
         length = len(x)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 BATCH = 32
+MOST_WINDOWS = 16
 
 _loading = threading.Lock()
 
@@ -31,7 +32,8 @@ class Embedder:
         name: of the model; a store of vectors keeps it and refuses any other.
         dimension: length of a vector.
         window: word pieces the model sees at once, its two marks included. A longer text is cut
-            into windows without overlap; its vector is the mean of theirs, weighted by length.
+            into windows without overlap; its vector is the mean of theirs, weighted by length. Of a
+            text with more than 16 windows (over 4,000 pieces) 16 are read, evenly spread.
     """
 
     def __init__(self, session: InferenceSession, tokenizer: Tokenizer) -> None:
@@ -41,8 +43,7 @@ class Embedder:
         self.dimension: int = session.get_outputs()[0].shape[1]
         self._session = session
         self._tokenizer = tokenizer
-        self._first: int = tokenizer.token_to_id("[CLS]")
-        self._last: int = tokenizer.token_to_id("[SEP]")
+        self._first, self._last = tokenizer.encode("").ids
 
     def encode(self, texts: Sequence[str], progress: Progress = silent) -> NDArray[np.float32]:
         """One batched pass over all texts.
@@ -67,7 +68,7 @@ class Embedder:
             np.add.at(sums, owners[chosen], vectors * lengths[chosen, None])
             done = min(begin + BATCH, len(order))
             progress(done / len(order), f"{done} of {len(order)} passages")
-        return sums / np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True))
 
     def _windows(self, texts: Sequence[str]) -> tuple[list[list[int]], NDArray[np.int64]]:
         """Word pieces of every window, and for each the index of its text."""
@@ -80,7 +81,7 @@ class Embedder:
             self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)
         ):
             pieces = encoding.ids
-            for begin in range(0, max(len(pieces), 1), room):
+            for begin in _spread(range(0, max(len(pieces), 1), room)):
                 windows.append([self._first, *pieces[begin : begin + room], self._last])
                 owners.append(owner)
         return windows, np.array(owners, np.int64)
@@ -94,6 +95,13 @@ class Embedder:
         vectors: NDArray[np.float32]
         (vectors,) = self._session.run(["vectors"], {"ids": ids, "mask": mask})
         return vectors
+
+
+def _spread(begins: range) -> list[int]:
+    """All window beginnings, or ``MOST_WINDOWS`` of them at even distances."""
+    if len(begins) <= MOST_WINDOWS:
+        return list(begins)
+    return [begins[i] for i in np.linspace(0, len(begins) - 1, MOST_WINDOWS, dtype=int)]
 
 
 def load_embedder() -> Embedder:
