@@ -189,17 +189,33 @@ class Debate:
                     )
                 )
             elif line["kind"] == "claim":
-                verdicts.append(
-                    Verdict(
-                        claim=line["id"],
-                        label=Label.CONFLICTING
-                        if line["truth"] == "contested"
-                        else Label.NOT_ENOUGH_EVIDENCE,
-                        evidence=(),
-                        explanation="Nothing remembered speaks about this.",
-                    )
-                )
+                contested = line["truth"] == "contested"
+                verdicts.append(self.contested(line) if contested else _undecided(line))
         return Verdicts(verdicts=tuple(verdicts))
+
+    def contested(self, line: dict[str, Any]) -> Verdict:
+        """A claim that its own speaker both makes and denies."""
+        (pair,) = self.contradictions.contradictions
+        said = pair.first if pair.second.text == line["text"] else pair.second
+        evidence = Evidence(
+            source_id=said.source_id,
+            title=said.title,
+            url=said.url,
+            published=None,
+            passage=said.text,
+            start=said.start,
+            speaker=said.speaker,
+            found_by="recording",
+            similarity=0.84,
+            stance="refutes",
+            reason=pair.reason,
+        )
+        return Verdict(
+            claim=line["id"],
+            label=Label.CONFLICTING,
+            evidence=(evidence,),
+            explanation="The same speaker gives two figures.",
+        )
 
     @property
     def contradictions(self) -> Contradictions:
@@ -258,6 +274,15 @@ class Debate:
         other = copy(self)
         other.source = source
         return other
+
+
+def _undecided(line: dict[str, Any]) -> Verdict:
+    return Verdict(
+        claim=line["id"],
+        label=Label.NOT_ENOUGH_EVIDENCE,
+        evidence=(),
+        explanation="Nothing remembered speaks about this.",
+    )
 
 
 def _spoken(line: dict[str, Any], cues: Any, index: int) -> Segment:

@@ -8,7 +8,7 @@ import pytest
 
 from ultimate_discord_intelligence_bot.models.media import Source
 from ultimate_discord_intelligence_bot.models.report import Report
-from ultimate_discord_intelligence_bot.models.verification import Contradictions
+from ultimate_discord_intelligence_bot.models.verification import Contradictions, Verdicts
 
 
 def test_every_finding_leads_to_its_moment(report: Report) -> None:
@@ -81,6 +81,32 @@ def test_a_contradiction_needs_both_statements_to_have_been_made(debate: Any) ->
     report = debate.report(contradictions=Contradictions(contradictions=clashes))
     assert report.contradictions == (clashes[1],)
     assert report.unfounded == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"passage": "NASA received two percent."},
+        {"start": 1.0},
+        {"passage": "NASA received two percent.", "start": None},
+    ],
+)
+def test_a_verdict_that_rests_on_a_misquote_of_this_recording_falls(
+    debate: Any, change: dict[str, Any]
+) -> None:
+    verdicts = debate.verdicts.verdicts
+    refuted = next(verdict for verdict in verdicts if verdict.claim == "quarter")
+    misquote = refuted.evidence[0].model_copy(update=change)
+    fallen = refuted.model_copy(update={"evidence": (misquote,)})
+    standing = refuted.model_copy(update={"evidence": (misquote, *refuted.evidence)})
+
+    report = debate.report(verdicts=Verdicts(verdicts=(fallen,)))
+    assert report.verdicts == ()
+    assert report.unfounded == 1
+
+    report = debate.report(verdicts=Verdicts(verdicts=(standing,)))
+    assert report.verdicts == (refuted,)
+    assert report.unfounded == 1
 
 
 def test_what_was_not_made_is_none_and_what_was_not_found_is_empty(debate: Any) -> None:

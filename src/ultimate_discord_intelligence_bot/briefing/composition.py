@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
 
 from ..models.analysis import Chapters, Claim, Claims, KeyPoint, KeyPoints, Sentiment
@@ -11,7 +11,9 @@ from ..models.media import Acquisition, Source
 from ..models.memory import Receipt
 from ..models.report import Linked, Method, Missing, Report, TranscriptInfo
 from ..models.transcript import Segment, Transcript
-from ..models.verification import Contradictions, Statement, Verdicts
+from ..models.verification import Contradictions, Label, Statement, Verdict, Verdicts
+
+_ROUNDING = 0.01  # seconds that a time may lose on its way through a store
 
 _M = TypeVar("_M", bound=Model)
 _Q = TypeVar("_Q", Claim, KeyPoint)
@@ -35,8 +37,9 @@ def compose(
 ) -> Report:
     """Assemble the report of a run.
 
-    A claim, key point or contradiction whose words are not verbatim in the segment it names is
-    left out, and counted in ``Report.unfounded``.
+    A claim, key point, contradiction or piece of evidence from this recording whose words are not
+    verbatim where it says they are is left out, and counted in ``Report.unfounded``; a verdict
+    that rested on such evidence alone goes with it.
 
     Args:
         run_id: of the run that is reported.
@@ -63,7 +66,10 @@ def compose(
         if _was_said(clash.first, source, segments) and _was_said(clash.second, source, segments)
     )
     kept_ids = {claim.id for claim in founded_claims or ()}
-    dropped = len(clashes) - len(founded_clashes)
+    judged = [v for v in verdicts.verdicts if v.claim in kept_ids] if verdicts else []
+    proven = [_proven(verdict, source, segments) for verdict in judged]
+    dropped = sum(len(v.evidence) for v in judged) - sum(len(v.evidence) for v in proven)
+    dropped += len(clashes) - len(founded_clashes)
     dropped += len(claims.claims) - len(founded_claims or ()) if claims else 0
     dropped += len(key_points.points) - len(founded_points or ()) if key_points else 0
     return Report(
@@ -83,7 +89,7 @@ def compose(
         topics=chapters.topics if chapters else None,
         key_points=_link(founded_points, source, lambda point: point.start),
         claims=_link(founded_claims, source, lambda claim: claim.start),
-        verdicts=tuple(v for v in verdicts.verdicts if v.claim in kept_ids) if verdicts else None,
+        verdicts=tuple(v for v in proven if _stands(v)) if verdicts else None,
         contradictions=founded_clashes if contradictions else None,
         sentiment=sentiment.segments if sentiment else None,
         sentiment_mean=sentiment.mean if sentiment else None,
@@ -108,12 +114,31 @@ def _founded(findings: tuple[_Q, ...], segments: tuple[Segment, ...]) -> tuple[_
 
 def _was_said(statement: Statement, source: Source, segments: tuple[Segment, ...]) -> bool:
     """Whether a statement attributed to this recording is in it; others cannot be judged here."""
-    if statement.source_id != source.id:
-        return True
-    said: Iterable[str] = (
-        segment.text for segment in segments if segment.start <= statement.start <= segment.end
+    return statement.source_id != source.id or _verbatim(statement.text, statement.start, segments)
+
+
+def _verbatim(quote: str, start: float | None, segments: tuple[Segment, ...]) -> bool:
+    """Whether the words are spoken at that time; at any time when none is given."""
+    said = (
+        segment.text
+        for segment in segments
+        if start is None or segment.start - _ROUNDING <= start <= segment.end + _ROUNDING
     )
-    return bool(statement.text.strip()) and any(statement.text in text for text in said)
+    return bool(quote.strip()) and any(quote in text for text in said)
+
+
+def _proven(verdict: Verdict, source: Source, segments: tuple[Segment, ...]) -> Verdict:
+    """The verdict without evidence that misquotes this recording."""
+    evidence = tuple(
+        found
+        for found in verdict.evidence
+        if found.source_id != source.id or _verbatim(found.passage, found.start, segments)
+    )
+    return verdict.model_copy(update={"evidence": evidence})
+
+
+def _stands(verdict: Verdict) -> bool:
+    return bool(verdict.evidence) or verdict.label is Label.NOT_ENOUGH_EVIDENCE
 
 
 def _link(
