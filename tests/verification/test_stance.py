@@ -150,6 +150,13 @@ RELATED = [
     # changes without a date may follow each other
     ("Unemployment in Spain rose to 16 percent.", "Unemployment in Spain rose to 9 percent."),
     ("Crime in the city rose.", "Crime in the city fell."),
+    # fragments and fillers, as people speak
+    ("Too big.", "But not too big."),
+    ("Oh right.", "Oh right, no."),
+    ("And uh you can", "Yeah, uh, you can't"),
+    ("L C D.", "Not with an L C D."),
+    ("For the remote control.", "Not with a remote control."),
+    ("Right, like, uh, yeah.", "So, uh, that's not, uh, right."),
     # sides that swap
     ("Cats are faster than dogs.", "Dogs are faster than cats."),
     ("Jupiter is 5 times larger than Mars.", "Mars is 5 times larger than Jupiter."),

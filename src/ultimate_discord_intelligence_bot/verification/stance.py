@@ -10,7 +10,7 @@ contradiction in de Marneffe, Rafferty and Manning (2008), "Finding Contradictio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
@@ -45,6 +45,7 @@ FLOOR = 0.6
 """Least cosine similarity of passages that are taken to be about the same thing."""
 
 _LEAST_SHARED = 2
+_ENOUGH_WITHOUT_VERB = 3
 _Agreement = Literal["same", "differs", "unclear"]
 
 
@@ -129,7 +130,12 @@ def _about_the_same(ours: Clause, theirs: Clause, same_recording: bool) -> bool:
         return False
     if [q.key for q in ours.measures] != [q.key for q in theirs.measures]:
         return False
-    return len(set(ours.frame) - LIGHT) >= _LEAST_SHARED
+    return _weight(ours.frame) >= _LEAST_SHARED
+
+
+def _weight(words: Iterable[str]) -> int:
+    """How many words show what something is about."""
+    return len({word for word in words if len(word) > 1} - LIGHT)
 
 
 def _by_quantity(
@@ -285,7 +291,9 @@ def _clause(spoken: Sequence[Token]) -> Clause | None:
     except Murky:
         return None
     kept = [token for token in left if _matters(token)]
-    if not kept:
+    # "Too big" and "not too big" are no statements yet; a verb or a third word makes one.
+    weight = _weight(token.word for token in kept)
+    if not kept or (weight < _ENOUGH_WITHOUT_VERB and not FINITE & set(words)):
         return None
     poles = [POLES.get(token.word) for token in kept]
     return Clause(
@@ -319,7 +327,8 @@ def _negation(left: Sequence[Token]) -> tuple[bool, list[Token]]:
             kept.append(token)
             continue
         # "No vaccines …" at the beginning may be an answer: captions often have no comma.
-        if token.word == "no" and (following in MURKY_AFTER_NO or index == 0):
+        answers = not following or following in MURKY_AFTER_NO or following in OPENERS
+        if token.word == "no" and (answers or index == 0):
             raise Murky
         if token.word == "not" and following in MURKY_AFTER_NOT:
             raise Murky

@@ -198,11 +198,11 @@ IGNORED = _set(
     "a an the is are was were be been being am do does did has have had of in on at for with as"
     " into during within that there and but so because since well actually really basically"
     " literally indeed obviously clearly certainly definitely anyway also however moreover yes"
-    " yeah yep okay ok look listen remember again very quite"
+    " yeah yep okay ok look listen remember again very quite uh um er ah oh mm hmm mhm right"
 )
 """Words that do not change what a sentence is about."""
 
-LIGHT = _set("to by from than per you would will or who which over under")
+LIGHT = _set("to by from than per you would will can must or who which over under")
 """Words that must agree but do not show what a sentence is about."""
 
 UNRESOLVED = _set(
