@@ -275,7 +275,7 @@ def _qualifies(rest: Sequence[Token]) -> bool:
     return (
         not words
         or words[0] in PREPOSITIONS | DEICTIC | {"not", "no", "never", "and", "or", "but", "except"}
-        or not any(is_past(word) or word in FINITE or word == "spread" for word in words[:2])
+        or not any(is_past(word) or word in FINITE for word in words[:2])
     )
 
 

@@ -127,7 +127,20 @@ _IRREGULAR = {
     }.items()
     for past in pasts.split()
 }
-_PAST = {"was", "were", "did", "had", "rose", "fell", "grew", "shrank", "sank", "won", "lost"}
+_PAST = {
+    "spread",
+    "was",
+    "were",
+    "did",
+    "had",
+    "rose",
+    "fell",
+    "grew",
+    "shrank",
+    "sank",
+    "won",
+    "lost",
+}
 
 
 def is_past(word: str) -> bool:
