@@ -20,12 +20,17 @@ _SIZE = 64
 _MELS = 80
 _CERTAIN = 40.0
 _BEFORE_WORDS = 1
-_SPECIAL = ("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|de|>", "<|translate|>")
-_SPECIAL_TOO = ("<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>")
+_SPECIAL = tuple(
+    f"<|{name}|>"
+    for name in (
+        *("endoftext", "startoftranscript", "en", "de", "translate", "transcribe"),
+        *("startoflm", "startofprev", "nospeech"),
+    )
+)
 
 
 def build_tiny_whisper(folder: Path, says: str = SAYS, *, doubt: float = 0.0) -> Path:
-    """Write a CTranslate2 Whisper model.
+    """Write a CTranslate2 Whisper model, which counts as one for English only.
 
     Args:
         folder: is created.
@@ -34,30 +39,29 @@ def build_tiny_whisper(folder: Path, says: str = SAYS, *, doubt: float = 0.0) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     words = [" " + word for word in says.split()]
-    plain = [*dict.fromkeys(words), *" .,!?'-\"([", "a"]
-    plain = list(dict.fromkeys(plain))
+    plain = list(dict.fromkeys([*words, *" .,!?'-\"([", "a"]))
     times = [f"<|{number * 0.02:.2f}|>" for number in range(1501)]
-    tokens = [*plain, *_SPECIAL, *_SPECIAL_TOO, "<|notimestamps|>", *times]
-    ids = {token: number for number, token in enumerate(tokens)}
-    end = f"<|{LENGTH:.2f}|>"
-    script = ["<|0.00|>", *words, end, "<|endoftext|>"]
-    _write_model(folder, tokens, ids, script, doubt)
+    special = [*_SPECIAL, "<|notimestamps|>", *times]
+    tokens = [*plain, *special]
+    script = ["<|0.00|>", *words, f"<|{LENGTH:.2f}|>", "<|endoftext|>"]
+    _write_model(folder, tokens, script, len(words), doubt)
     _write_tokenizer(folder / "tokenizer.json", plain, tokens)
     return folder
 
 
 def _write_model(
-    folder: Path, tokens: list[str], ids: dict[str, int], script: list[str], doubt: float
+    folder: Path, tokens: list[str], script: list[str], words: int, doubt: float
 ) -> None:
     from ctranslate2.specs.whisper_spec import WhisperSpec
 
+    ids = {token: number for number, token in enumerate(tokens)}
     spec = WhisperSpec(1, 1, 1, 1)
     encoder, decoder = spec.encoder, spec.decoder
     encoder.conv1.weight = _zeros(_SIZE, _MELS, 3)
     encoder.conv2.weight = _zeros(_SIZE, _SIZE, 3)
     encoder.conv1.bias = encoder.conv2.bias = _zeros(_SIZE)
     # A moment of sound is a vector of its own, one for each word that fits into `LENGTH`.
-    frames_per_word = LENGTH / 0.02 / (len(script) - 3)
+    frames_per_word = LENGTH / 0.02 / words
     encoder.position_encodings.encodings = _zeros(1500, _SIZE)
     for frame in range(1500):
         moment = min(int(frame / frames_per_word), _SIZE - 1)

@@ -98,6 +98,19 @@ def make_video_without_sound(path: Path, seconds: float = 2.0) -> Path:
     return path
 
 
+def make_hls(playlist: Path, seconds: float = 6.0) -> Path:
+    """A tone as an HLS playlist with its pieces beside it."""
+    import av
+
+    time = np.arange(int(seconds * RATE)) / RATE
+    options = {"hls_time": "2", "hls_list_size": "0"}
+    with av.open(str(playlist), "w", format="hls", options=options) as container:
+        stream: Any = container.add_stream("aac", rate=RATE)
+        stream.layout = "mono"
+        _encode_audio(container, stream, 0.3 * np.sin(2 * np.pi * 300 * time))
+    return playlist
+
+
 def make_truncated(path: Path, *, index_first: bool, seconds: float = 20.0) -> Path:
     """The first half of an mp4: with its index in front, or without it, as it stands at the end."""
     import av

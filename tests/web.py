@@ -19,6 +19,8 @@ _TYPES = {
     ".vtt": "text/vtt",
     ".srt": "application/x-subrip",
     ".html": "text/html",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".ts": "video/mp2t",
 }
 
 

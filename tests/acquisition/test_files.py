@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from tests.clarity import assert_clear
 from tests.media import (
     make_silence,
@@ -13,6 +12,7 @@ from tests.media import (
     make_truncated,
     make_video_without_sound,
 )
+
 from ultimate_discord_intelligence_bot.acquisition import acquire, fingerprint, parse_locator
 from ultimate_discord_intelligence_bot.errors import (
     AutointelError,
@@ -44,9 +44,7 @@ async def refused(path: Path, settings: Settings, kind: type[AutointelError]) ->
 
 
 @pytest.mark.parametrize("name", ["talk.mp3", "talk.wav", "talk.ogg", "talk.mp4", "talk.m4a"])
-async def test_a_recording_stays_where_it_is(
-    tmp_path: Path, settings: Settings, name: str
-) -> None:
+async def test_a_recording_stays_where_it_is(tmp_path: Path, settings: Settings, name: str) -> None:
     file = make_tone(tmp_path / name)
     found = await acquired(file, settings)
     assert found.media is not None
@@ -68,9 +66,7 @@ async def test_content_counts_and_not_the_name(tmp_path: Path, settings: Setting
     assert [track.path for track in found.captions] == [captions]
 
 
-async def test_the_title_is_the_tag_or_a_readable_name(
-    tmp_path: Path, settings: Settings
-) -> None:
+async def test_the_title_is_the_tag_or_a_readable_name(tmp_path: Path, settings: Settings) -> None:
     tagged = make_tone(tmp_path / "a.mp3", title="A talk about tags")
     assert (await acquired(tagged, settings)).source.title == "A talk about tags"
     plain = make_tone(tmp_path / "my_first-talk.wav")
@@ -89,9 +85,7 @@ async def test_captions_alone_are_a_complete_input(
     assert found.source.title == "Talk"
 
 
-async def test_captions_beside_a_recording_come_along(
-    tmp_path: Path, settings: Settings
-) -> None:
+async def test_captions_beside_a_recording_come_along(tmp_path: Path, settings: Settings) -> None:
     file = make_tone(tmp_path / "talk.mp3")
     for name in ("talk.vtt", "talk.de-AT.srt", "talk.eng.vtt", "talker.vtt", "talk.final.vtt"):
         (tmp_path / name).write_text(SRT if name.endswith("srt") else VTT)
@@ -111,9 +105,7 @@ async def test_a_video_without_sound_needs_captions(tmp_path: Path, settings: Se
     assert (await acquired(file, settings)).captions
 
 
-async def test_silence_is_a_recording_like_any_other(
-    tmp_path: Path, settings: Settings
-) -> None:
+async def test_silence_is_a_recording_like_any_other(tmp_path: Path, settings: Settings) -> None:
     assert (await acquired(make_silence(tmp_path / "s.mp3"), settings)).media is not None
 
 
@@ -155,9 +147,7 @@ async def test_a_caption_file_without_captions(tmp_path: Path, settings: Setting
     await refused(file, settings, BadCaptions)
 
 
-async def test_a_file_that_vanished_or_became_empty(
-    tmp_path: Path, settings: Settings
-) -> None:
+async def test_a_file_that_vanished_or_became_empty(tmp_path: Path, settings: Settings) -> None:
     file = make_tone(tmp_path / "talk.wav")
     run = Run(parse_locator(str(file), allow_files=True), Depth.STANDARD, settings)
     file.write_bytes(b"")

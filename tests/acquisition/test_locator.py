@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.clarity import assert_clear
+
 from ultimate_discord_intelligence_bot.acquisition import parse_locator
 from ultimate_discord_intelligence_bot.errors import (
     AutointelError,
@@ -43,6 +43,7 @@ def url(text: str) -> str:
         ("http://..example.com/", InputError),
         ("https://example.com/" + "a" * 5000, InputError),
         ("https://example.com/\x00", InputError),
+        ("caf\udce9.mp3", InputError),
         ("https://example.com/\u202egnp.exe", InputError),
         ("https://example.com\\@evil.example", InputError),
         ("file:///etc/passwd", UnsupportedScheme),
@@ -70,7 +71,7 @@ def test_bad_input_is_told_with_its_remedy(
 
 
 def test_a_link_without_its_scheme_is_completed_in_the_remedy() -> None:
-    with pytest.raises(InputError, match="https://example.com/talk"):
+    with pytest.raises(InputError, match="write https://example"):
         parse_locator("example.com/talk", allow_files=True)
 
 

@@ -41,7 +41,7 @@ from .localfile import caption_title, check_media, media_file, pretty
 from .sidecar import is_captions, language_in
 
 WORKER = "ultimate_discord_intelligence_bot.acquisition.worker"
-_LONGEST_LINE = 1 << 20
+_LONGEST_LINE = 4 << 20
 _KEPT_STDERR = 20_000
 _ERRORS: dict[str, type[AutointelError]] = {
     kind.code: kind

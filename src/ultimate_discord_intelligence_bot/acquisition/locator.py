@@ -14,7 +14,9 @@ from ..models.media import Locator
 _LONGEST = 4096
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+-]*):(?!\d+(?:/|$))")
 _BARE_HOST = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,}(?::\d+)?(?:[/?#]\S*)?")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _FORBIDDEN_IN_URL = re.compile(r"[\s\\<>\"]")
 _PATH_LIKE = re.compile(r"^[.~]?/|/|\.\w{2,5}$")
 _TRACKING = re.compile(r"(?:utm_\w*|fbclid|gclid|dclid|msclkid|igshid|mc_[ce]id)", re.IGNORECASE)
@@ -46,7 +48,10 @@ def parse_locator(text: str, *, allow_files: bool) -> Locator:
     if len(text) > _LONGEST:
         raise InputError(f"That is {len(text)} characters long; a link is at most {_LONGEST}.")
     if _UNPRINTABLE.search(text):
-        raise InputError("That contains invisible control characters.")
+        raise InputError(
+            "That contains characters that cannot be shown.",
+            "Copy the link again, or rename the file.",
+        )
     if text.lower().startswith(("http://", "https://")):
         return Locator(kind="web", value=_canonical(_split(text)))
     if allow_files:

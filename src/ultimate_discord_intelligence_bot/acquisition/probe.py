@@ -20,7 +20,7 @@ class Probe:
     Attributes:
         duration: seconds, when the container tells.
         has_audio: whether there is a sound track that can be decoded.
-        tags: metadata of the container, keys in lower case.
+        tags: metadata of the streams and the container, keys in lower case.
     """
 
     duration: float | None
@@ -43,7 +43,9 @@ def probe(path: Path) -> Probe:
             raise NotMedia(f"The sound of {path.name} cannot be decoded.")
         if duration is not None:
             _check_end(container, duration, path)
-        tags = {key.lower(): value for key, value in container.metadata.items()}
+        # Ogg keeps its tags on the stream.
+        kept = [*(stream.metadata for stream in container.streams), container.metadata]
+        tags = {key.lower(): value for tags in kept for key, value in tags.items()}
         return Probe(duration, has_audio, tags)
 
 

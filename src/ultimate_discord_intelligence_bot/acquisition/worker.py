@@ -309,11 +309,11 @@ def main() -> None:
     request = read_request()
     threading.Thread(target=die_with_parent, daemon=True).start()
     # Whatever a library prints must not get between our lines.
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as channel:
+    with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace") as channel:
         os.dup2(2, 1)
 
         def say(message: dict[str, Any]) -> None:
-            channel.write(json.dumps(message) + "\n")
+            channel.write(json.dumps(message, ensure_ascii=False) + "\n")
             channel.flush()
 
         try:

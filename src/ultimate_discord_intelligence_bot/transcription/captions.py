@@ -14,7 +14,7 @@ from ..errors import BadCaptions
 from .cue import Cue, in_order
 from .screen import Shown, spoken
 
-_LARGEST = 32_000_000
+_LARGEST = 16_000_000
 _MOST_LOST = 0.5
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NEGATIVE = re.compile(r"(?<![\d.:,])-\d[\d:]*[.,]\d+")
@@ -90,6 +90,8 @@ def _parsed(text: str, name: str) -> list[Any]:
     kind = "vtt" if text.startswith("WEBVTT") else "srt"
     if kind == "srt":
         lines = [line.rstrip() for line in lines]
+        if "-->" in lines[0]:  # SubRip without its numbers is nearly WebVTT
+            kind, lines = "vtt", ["WEBVTT", "", *lines]
     try:
         captions: list[Any] = webvtt.from_buffer(
             io.StringIO("\n".join(lines)), format=kind

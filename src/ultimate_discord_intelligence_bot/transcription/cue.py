@@ -25,8 +25,8 @@ class Cue:
     new_turn: bool = False
 
 
-_SHOWN_AT_MOST = 60.0
-_SECONDS_PER_CHARACTER = 0.5
+_SHOWN_AT_MOST = 10.0
+_SECONDS_PER_CHARACTER = 0.25
 
 
 def in_order(cues: Iterable[Cue]) -> list[Cue]:

@@ -26,6 +26,11 @@ _CHEVRONS = re.compile(r"(?:^|(?<=\s))>>+")
 _DASH = re.compile(r"^[-–—]\s*(?=[^\W\d]|[\"'“‘¿¡])")
 _SPEAKER = re.compile(rf"^((?:{_TURN}\s*)?)([^\W\d_][\w.'’-]*(?: [\w.'’-]+){{0,3}}):\s+(?=\S)")
 _SMALL_WORDS = {"de", "la", "van", "von", "der", "of", "the", "bin", "al"}
+_SOUND = re.compile(
+    r"\[[^\[\]]*\b(?:music|applau\w+|laugh\w*|chuckl\w*|cheer\w*|sing\w*|nois\w+|sounds?|silence"
+    r"|cough\w*|sighs?|crosstalk|inaudible|indistinct)\b[^\[\]]*\]",
+    re.IGNORECASE,
+)
 _SOUNDS = re.compile(r"(?:\s*(?:\[[^\[\]]*\]|[♪♫][^♪♫]*[♪♫]?))+\s*")
 
 
@@ -54,7 +59,7 @@ def spoken(captions: Sequence[Shown]) -> list[Cue]:
 def _marked(line: str) -> str:
     line = _INVISIBLE.sub("", line)
     line = _TAG.sub("", _VOICE_TAG.sub(lambda tag: _mark(_VOICE, tag[1] or ""), line))
-    line = html.unescape(line).strip()
+    line = _SOUND.sub(" ", html.unescape(line)).strip()
     return _DASH.sub(f"{_TURN} ", _CHEVRONS.sub(f" {_TURN} ", line)).strip()
 
 

@@ -74,10 +74,9 @@ def _words(cues: Iterable[Cue]) -> Iterator[_Word]:
         done = 0
         for number, text in enumerate(words):
             first = cue.start + length * done / total
-            done += len(text)
-            last = cue.end if done == total else cue.start + length * done / total
+            done += len(text) + 1
+            last = cue.end if done > total else cue.start + length * done / total
             yield _Word(text, first, last, cue.speaker, cue.new_turn and number == 0)
-            done += 1
 
 
 def _sentences(words: list[_Word]) -> Iterator[list[_Word]]:

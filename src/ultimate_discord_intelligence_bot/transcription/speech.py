@@ -93,11 +93,11 @@ def recognise(
     language = settings.language
     model: Any = None
     total = _duration(path)
-    for block in blocks(path, stop):
+    for block in blocks(path, stop, _BLOCK):
         progress(_share(block.start, total), "listening")
         if not block.speaks:
             continue
-        model = model or load_model(settings)
+        model = model or _model(settings)
         with _explained(settings):
             heard, language = _listen(model, block, language)
             for segment in _credible(heard):
@@ -116,6 +116,17 @@ def recognise(
     )
 
 
+def _model(settings: Settings) -> Any:
+    model = load_model(settings)
+    if settings.language and settings.language not in model.supported_languages:
+        raise TranscriptionError(
+            f"The speech model {settings.whisper_model} does not know the language "
+            f"“{settings.language}”.",
+            "Use another AUTOINTEL_WHISPER_MODEL, or correct AUTOINTEL_LANGUAGE.",
+        )
+    return model
+
+
 def _share(seconds: float, total: float | None) -> float | None:
     return min(1.0, seconds / total) if total else None
 
@@ -128,7 +139,7 @@ def _duration(path: Path) -> float | None:
         return container.duration / 1_000_000 if container.duration else None
 
 
-def blocks(path: Path, stop: threading.Event, seconds: float = _BLOCK) -> Iterator[Block]:
+def blocks(path: Path, stop: threading.Event, seconds: float) -> Iterator[Block]:
     """The sound of a file in blocks of at most ``seconds``, cut in pauses of speech.
 
     Raises:
@@ -221,11 +232,6 @@ def _explained(settings: Settings) -> Iterator[None]:
     """Turn what the engine raises into what a user can mend."""
     try:
         yield
-    except ValueError as error:
-        raise TranscriptionError(
-            f"The speech model does not know the language “{settings.language}”.",
-            "Correct AUTOINTEL_LANGUAGE, or leave it empty.",
-        ) from error
     except RuntimeError as error:
         raise TranscriptionError(
             f"Speech recognition failed on {settings.whisper_device}: {error}.",
@@ -252,8 +258,13 @@ def _credible(heard: Iterator[Any]) -> Iterator[Any]:
 
 
 def _spoken_words(segment: Any, offset: float) -> list[Cue]:
-    return [
+    """The words of a segment with their times; all of it as one where the times lack a word."""
+    words = [
         Cue(offset + float(word.start), offset + float(word.end), word.word.strip())
         for word in segment.words or ()
         if word.word.strip()
     ]
+    text = " ".join(segment.text.split())
+    if " ".join(word.text for word in words).replace(" ", "") == text.replace(" ", ""):
+        return words
+    return [Cue(offset + float(segment.start), offset + float(segment.end), text)]
