@@ -100,7 +100,7 @@ def recognise(
         model = model or _model(settings)
         with _explained(settings):
             heard, language = _listen(model, block, language)
-            for segment in _credible(heard):
+            for segment in _credible(heard, block.start):
                 if stop.is_set():
                     raise Stopped
                 words += _spoken_words(segment, block.start)
@@ -239,7 +239,7 @@ def _explained(settings: Settings) -> Iterator[None]:
         ) from error
 
 
-def _credible(heard: Iterator[Any]) -> Iterator[Any]:
+def _credible(heard: Iterator[Any], offset: float) -> Iterator[Any]:
     """Without what Whisper makes up: garbled repetition, echoes of itself, phrases to silence."""
     before = ""
     for segment in heard:
@@ -252,7 +252,8 @@ def _credible(heard: Iterator[Any]) -> Iterator[Any]:
         )
         before = plain
         if made_up:
-            log.info("speech_passed_over", at=round(float(segment.start), 1), text=said[:80])
+            at = round(offset + float(segment.start), 1)
+            log.info("speech_passed_over", at=at, text=said[:80])
         elif said:
             yield segment
 
