@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 AUTOINTEL_DATA_DIR=demo-report/data
 export AUTOINTEL_DATA_DIR
 autointel run examples/debate.opus --depth experimental --out demo-report
+words="how many people have been to the Moon"
 echo
-echo "Now everything heard can be searched: autointel search \"$1\""
-autointel search "$1" --limit 3
+echo "What was heard can be searched: autointel search \"$words\""
+autointel search "$words" --limit 3

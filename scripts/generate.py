@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ultimate_discord_intelligence_bot.models.report import Report
+from ultimate_discord_intelligence_bot.models.report import SCHEMA_VERSION, Report
 from ultimate_discord_intelligence_bot.plans import Flags, Group, Plan, Stage, plan
 from ultimate_discord_intelligence_bot.settings import Depth, Settings
 
@@ -30,9 +30,13 @@ def env_example() -> str:
 
 
 def report_schema() -> str:
-    """JSON schema of ``report.json``."""
-    schema = Report.model_json_schema()
-    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+    """What ``report.json`` holds, as JSON Schema."""
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Autointel report, version {SCHEMA_VERSION}",
+    }
+    schema = {**Report.model_json_schema(mode="serialization"), **head}
+    return json.dumps(schema, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def task_dependencies() -> str:

@@ -73,7 +73,12 @@ class StageWork:
     # -- what an artifact depends on besides its inputs -------------------------------------
 
     def _what_is_asked_for(self) -> dict[str, Any]:
-        return {"fingerprint": acquisition.fingerprint(self._run.locator)}
+        settings = self._run.settings
+        return {
+            "fingerprint": acquisition.fingerprint(self._run.locator),
+            "language": settings.language,
+            "longest": settings.max_duration_hours,
+        }
 
     def _how_to_transcribe(self) -> dict[str, Any]:
         settings = self._run.settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,9 +46,7 @@ def _run_one(
     stderr.print(f"[bold]{escape(text)}[/] [dim]{depth}[/]")
     with PhaseProgress(orchestrator.events, plan(depth, Flags.of(settings))):
         return asyncio.run(
-            orchestrator.execute_autonomous_intelligence_workflow(
-                text, depth, fresh=fresh, out=out
-            )
+            orchestrator.execute_autonomous_intelligence_workflow(text, depth, fresh=fresh, out=out)
         )
 
 
@@ -67,8 +66,7 @@ def _print_json(result: RunResult) -> None:
         "reused": list(result.reused),
         "phases": {phase: round(seconds, 3) for phase, seconds in result.phases.items()},
         "missing": [missing.model_dump() for missing in result.missing],
-        "error": error
-        and {"code": error.code, "message": error.message, "remedy": error.remedy},
+        "error": error and {"code": error.code, "message": error.message, "remedy": error.remedy},
     }
     print(json.dumps(document, ensure_ascii=False))  # noqa: T201
 
@@ -91,6 +89,11 @@ def _print_briefing(result: RunResult, report: Report) -> None:
         item = point.item
         who = f"{escape(item.speaker)}: " if item.speaker else ""
         stdout.print(f"  [cyan]{clock(item.start):>7}[/]  {who}{escape(item.text)}")
+    for pair in (report.contradictions or ())[:_SHOWN]:
+        stdout.print(
+            f"  [yellow]contradiction:[/] {clock(pair.first.start)} “{escape(pair.first.text)}” "
+            f"and {clock(pair.second.start)} “{escape(pair.second.text)}”"
+        )
     for missing in result.missing:
         stdout.print(
             f"  [yellow]missing:[/] {missing.stage}: {escape(missing.reason)} "
@@ -103,12 +106,20 @@ def _print_briefing(result: RunResult, report: Report) -> None:
 
 def _counts(report: Report) -> str:
     parts = {
-        "chapters": report.chapters,
-        "claims": report.claims,
-        "verdicts": report.verdicts,
-        "contradictions": report.contradictions,
+        "chapter": report.chapters,
+        "check-worthy claim": report.claims,
+        "contradiction": report.contradictions,
     }
-    return ", ".join(f"{len(part)} {name}" for name, part in parts.items() if part is not None)
+    counted = [
+        f"{len(part)} {name}{'' if len(part) == 1 else 's'}"
+        for name, part in parts.items()
+        if part is not None
+    ]
+    labels = Counter(verdict.label for verdict in report.verdicts or ())
+    if labels:
+        each = ", ".join(f"{count} {label}" for label, count in labels.most_common())
+        counted.append(f"{labels.total()} verdicts ({each})")
+    return ", ".join(counted)
 
 
 def _slug(text: str) -> str:
