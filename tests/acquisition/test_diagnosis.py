@@ -8,11 +8,11 @@ import socket
 import ssl
 
 import pytest
-from tests.clarity import assert_clear
 from yt_dlp.networking import Response
 from yt_dlp.networking.exceptions import HTTPError, IncompleteRead, SSLError, TransportError
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError
 
+from tests.clarity import assert_clear
 from ultimate_discord_intelligence_bot.acquisition.diagnosis import diagnose
 from ultimate_discord_intelligence_bot.errors import (
     AccessDenied,

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.clarity import assert_clear
 from tests.media import make_hls, make_tone, make_video_without_sound
 from tests.web import Web, serve
-
 from ultimate_discord_intelligence_bot.acquisition import acquire, parse_locator
 from ultimate_discord_intelligence_bot.errors import (
     AccessDenied,

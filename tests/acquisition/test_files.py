@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.clarity import assert_clear
 from tests.media import (
     make_silence,
@@ -12,7 +13,6 @@ from tests.media import (
     make_truncated,
     make_video_without_sound,
 )
-
 from ultimate_discord_intelligence_bot.acquisition import acquire, fingerprint, parse_locator
 from ultimate_discord_intelligence_bot.errors import (
     AutointelError,

@@ -7,7 +7,6 @@ import random
 import statistics
 
 from tests.benchmarks.measure import interleave, show
-
 from ultimate_discord_intelligence_bot.crew_builders import Step, build_intelligence_crew
 from ultimate_discord_intelligence_bot.plans import Flags, Plan, plan
 from ultimate_discord_intelligence_bot.runner import StageOutcome

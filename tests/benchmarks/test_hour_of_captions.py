@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.benchmarks.measure import interleave, show
 
 SEGMENTS = 700

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import content, execute
 
+from tests.e2e.conftest import content, execute
 from ultimate_discord_intelligence_bot import analysis, transcription
 from ultimate_discord_intelligence_bot.errors import (
     DataFolderInUse,

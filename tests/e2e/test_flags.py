@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.conftest import content, execute
 
+from tests.e2e.conftest import content, execute
 from ultimate_discord_intelligence_bot.settings import Depth
 
 FLAGS = (

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 from tests.e2e.conftest import content, execute
-
 from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
     AutonomousIntelligenceOrchestrator,
     RunResult,

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import content, execute
 
+from tests.e2e.conftest import content, execute
 from ultimate_discord_intelligence_bot.plans import Flags, plan
 from ultimate_discord_intelligence_bot.settings import Depth
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.clarity import assert_clear
 
+from tests.clarity import assert_clear
 from ultimate_discord_intelligence_bot.errors import BadCaptions
 from ultimate_discord_intelligence_bot.transcription.captions import read_captions
 from ultimate_discord_intelligence_bot.transcription.cue import Cue

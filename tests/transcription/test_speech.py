@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.media import make_tone, make_voice, write_audio
 
+from tests.media import make_tone, make_voice, write_audio
 from ultimate_discord_intelligence_bot.transcription.speech import (
     RATE,
     Stopped,

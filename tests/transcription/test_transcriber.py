@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from tests.clarity import assert_clear
 from tests.fixtures_whisper import SAYS, build_tiny_whisper
 from tests.media import make_silence, make_tone, make_video_without_sound, make_voice
-
 from ultimate_discord_intelligence_bot.errors import (
     AutointelError,
     BadCaptions,
