@@ -65,11 +65,10 @@ flowchart LR
 
 
 def _dependency_row(stage: Stage) -> str:
-    least = next(d for d in Depth if stage.name in {s.name for s in plan(d, Flags()).stages})
     cells = (
         f"`{stage.name}`",
         stage.phase,
-        least,
+        stage.least,
         ", ".join(stage.needs) or "–",
         ", ".join(stage.uses) or "–",
         stage.resource,

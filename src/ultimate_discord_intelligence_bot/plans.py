@@ -61,6 +61,7 @@ class Stage:
     Attributes:
         needs: artifacts without which the stage cannot run.
         uses: artifacts it takes into account when they are there.
+        least: the least depth that has it.
         critical: whether its failure ends the run; otherwise the briefing reports it as missing.
         deadline: seconds after which it is given up.
         group: the flag that lets it run beside its siblings; None means alone.
@@ -73,6 +74,7 @@ class Stage:
     deadline: float
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    least: Depth = Depth.STANDARD
     critical: bool = False
     group: Group | None = None
     parallel: bool = field(default=False, compare=False)
@@ -120,184 +122,124 @@ class Plan:
 _MINUTE = 60.0
 _HOUR = 3600.0
 
-_STAGES: tuple[tuple[Depth, Stage], ...] = (
-    (
-        Depth.STANDARD,
-        Stage("acquisition", Phase.ACQUISITION, Resource.IO, 4 * _HOUR, critical=True),
+_SPOKEN = ("transcription", "embedding")
+_FINDINGS = ("chapters", "claims", "sentiment", "key_points")
+_CHECKS = ("contradictions", "verdicts", "second_opinion")
+_RECEIPTS = ("vector_memory", "graph_memory")
+
+_STAGES: tuple[Stage, ...] = (
+    Stage("acquisition", Phase.ACQUISITION, Resource.IO, 4 * _HOUR, critical=True),
+    Stage(
+        "transcription",
+        Phase.TRANSCRIPTION,
+        Resource.CPU,
+        12 * _HOUR,
+        needs=("acquisition",),
+        critical=True,
     ),
-    (
-        Depth.STANDARD,
-        Stage(
-            "transcription",
-            Phase.TRANSCRIPTION,
-            Resource.CPU,
-            12 * _HOUR,
-            needs=("acquisition",),
-            critical=True,
-        ),
+    Stage("embedding", Phase.ANALYSIS, Resource.CPU, _HOUR, needs=("transcription",)),
+    Stage(
+        "chapters",
+        Phase.ANALYSIS,
+        Resource.CPU,
+        20 * _MINUTE,
+        needs=(*_SPOKEN, "acquisition"),
+        group=Group.ANALYSIS,
     ),
-    (
-        Depth.STANDARD,
-        Stage(
-            "embedding",
-            Phase.ANALYSIS,
-            Resource.CPU,
-            _HOUR,
-            needs=("transcription",),
-        ),
+    Stage(
+        "claims", Phase.ANALYSIS, Resource.CPU, 20 * _MINUTE, needs=_SPOKEN, group=Group.ANALYSIS
     ),
-    (
-        Depth.STANDARD,
-        Stage(
-            "chapters",
-            Phase.ANALYSIS,
-            Resource.CPU,
-            20 * _MINUTE,
-            needs=("acquisition", "transcription", "embedding"),
-            group=Group.ANALYSIS,
-        ),
+    Stage(
+        "sentiment", Phase.ANALYSIS, Resource.CPU, 20 * _MINUTE, needs=_SPOKEN, group=Group.ANALYSIS
     ),
-    (
-        Depth.STANDARD,
-        Stage(
-            "claims",
-            Phase.ANALYSIS,
-            Resource.CPU,
-            20 * _MINUTE,
-            needs=("transcription", "embedding"),
-            group=Group.ANALYSIS,
-        ),
+    Stage(
+        "key_points",
+        Phase.ANALYSIS,
+        Resource.CPU,
+        20 * _MINUTE,
+        needs=(*_SPOKEN, "chapters"),
+        uses=("claims",),
     ),
-    (
-        Depth.STANDARD,
-        Stage(
-            "sentiment",
-            Phase.ANALYSIS,
-            Resource.CPU,
-            20 * _MINUTE,
-            needs=("transcription", "embedding"),
-            group=Group.ANALYSIS,
-        ),
+    Stage(
+        "memory_evidence",
+        Phase.VERIFICATION,
+        Resource.IO,
+        20 * _MINUTE,
+        needs=("embedding", "claims"),
+        least=Depth.DEEP,
+        group=Group.FACT_CHECKING,
     ),
-    (
-        Depth.STANDARD,
-        Stage(
-            "key_points",
-            Phase.ANALYSIS,
-            Resource.CPU,
-            20 * _MINUTE,
-            needs=("transcription", "embedding", "chapters"),
-            uses=("claims",),
-        ),
+    Stage(
+        "recording_evidence",
+        Phase.VERIFICATION,
+        Resource.CPU,
+        20 * _MINUTE,
+        needs=(*_SPOKEN, "acquisition", "claims"),
+        least=Depth.DEEP,
+        group=Group.FACT_CHECKING,
     ),
-    (
-        Depth.DEEP,
-        Stage(
-            "memory_evidence",
-            Phase.VERIFICATION,
-            Resource.IO,
-            20 * _MINUTE,
-            needs=("embedding", "claims"),
-            group=Group.FACT_CHECKING,
-        ),
+    Stage(
+        "contradictions",
+        Phase.VERIFICATION,
+        Resource.CPU,
+        20 * _MINUTE,
+        needs=(*_SPOKEN, "acquisition", "claims"),
+        least=Depth.COMPREHENSIVE,
+        group=Group.FACT_CHECKING,
     ),
-    (
-        Depth.DEEP,
-        Stage(
-            "recording_evidence",
-            Phase.VERIFICATION,
-            Resource.CPU,
-            20 * _MINUTE,
-            needs=("acquisition", "transcription", "embedding", "claims"),
-            group=Group.FACT_CHECKING,
-        ),
+    Stage(
+        "verdicts",
+        Phase.VERIFICATION,
+        Resource.CPU,
+        10 * _MINUTE,
+        needs=("claims",),
+        uses=("memory_evidence", "recording_evidence"),
+        least=Depth.DEEP,
     ),
-    (
-        Depth.COMPREHENSIVE,
-        Stage(
-            "contradictions",
-            Phase.VERIFICATION,
-            Resource.CPU,
-            20 * _MINUTE,
-            needs=("acquisition", "transcription", "embedding", "claims"),
-            group=Group.FACT_CHECKING,
-        ),
+    Stage(
+        "second_opinion",
+        Phase.VERIFICATION,
+        Resource.IO,
+        20 * _MINUTE,
+        needs=("embedding", "claims", "verdicts"),
+        least=Depth.EXPERIMENTAL,
     ),
-    (
-        Depth.DEEP,
-        Stage(
-            "verdicts",
-            Phase.VERIFICATION,
-            Resource.CPU,
-            10 * _MINUTE,
-            needs=("claims",),
-            uses=("memory_evidence", "recording_evidence"),
-        ),
+    Stage(
+        "vector_memory",
+        Phase.MEMORY,
+        Resource.IO,
+        30 * _MINUTE,
+        needs=(*_SPOKEN, "acquisition"),
+        uses=("claims",),
+        group=Group.MEMORY_OPS,
     ),
-    (
-        Depth.EXPERIMENTAL,
-        Stage(
-            "second_opinion",
-            Phase.VERIFICATION,
-            Resource.IO,
-            20 * _MINUTE,
-            needs=("embedding", "claims", "verdicts"),
-        ),
+    Stage(
+        "graph_memory",
+        Phase.MEMORY,
+        Resource.IO,
+        30 * _MINUTE,
+        needs=("acquisition", "transcription"),
+        uses=("claims", "chapters"),
+        least=Depth.DEEP,
+        group=Group.MEMORY_OPS,
     ),
-    (
-        Depth.STANDARD,
-        Stage(
-            "vector_memory",
-            Phase.MEMORY,
-            Resource.IO,
-            30 * _MINUTE,
-            needs=("acquisition", "transcription", "embedding"),
-            uses=("claims",),
-            group=Group.MEMORY_OPS,
-        ),
-    ),
-    (
-        Depth.DEEP,
-        Stage(
-            "graph_memory",
-            Phase.MEMORY,
-            Resource.IO,
-            30 * _MINUTE,
-            needs=("acquisition", "transcription"),
-            uses=("claims", "chapters"),
-            group=Group.MEMORY_OPS,
-        ),
-    ),
-    (
-        Depth.STANDARD,
-        Stage(
-            "briefing",
-            Phase.BRIEFING,
-            Resource.CPU,
-            10 * _MINUTE,
-            needs=("acquisition", "transcription"),
-            uses=(
-                "chapters",
-                "claims",
-                "sentiment",
-                "key_points",
-                "contradictions",
-                "verdicts",
-                "second_opinion",
-                "vector_memory",
-                "graph_memory",
-            ),
-            critical=True,
-        ),
+    Stage(
+        "briefing",
+        Phase.BRIEFING,
+        Resource.CPU,
+        10 * _MINUTE,
+        needs=("acquisition", "transcription"),
+        uses=_FINDINGS + _CHECKS + _RECEIPTS,
+        critical=True,
     ),
 )
-"""Every stage in order, with the least depth that has it."""
+"""Every stage, in order."""
 
 
 def plan(depth: Depth, flags: Flags) -> Plan:
     """The stages of a depth; the flags decide which of them run side by side."""
     order = list(Depth)
-    chosen = [stage for least, stage in _STAGES if order.index(least) <= order.index(depth)]
+    chosen = [stage for stage in _STAGES if order.index(stage.least) <= order.index(depth)]
     names = {stage.name for stage in chosen}
     return Plan(depth, tuple(_fit(stage, names, flags) for stage in chosen))
 

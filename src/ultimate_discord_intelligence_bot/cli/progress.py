@@ -39,7 +39,7 @@ class PhaseProgress:
             disable=not stderr.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {
-            phase: self._bars.add_task(phase, total=total, start=False, note="")
+            phase: self._bars.add_task(phase, total=total, start=False, visible=False, note="")
             for phase, total in self._total.items()
         }
 
@@ -61,6 +61,7 @@ class PhaseProgress:
         with self._lock:
             task = self._tasks[event.phase]
             self._bars.start_task(task)
+            self._bars.update(task, visible=True)
             if event.kind in _ENDS:
                 self._end(event, task)
             else:
