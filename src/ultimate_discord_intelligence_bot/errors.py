@@ -234,6 +234,13 @@ class StageCrashed(AutointelError):
     default_remedy = "Run it again with AUTOINTEL_LOG_LEVEL=debug and report what it prints."
 
 
+class CommandCrashed(AutointelError):
+    """A command failed in a way nobody foresaw: a defect of ours."""
+
+    code = "command_crashed"
+    default_remedy = "Run it again with AUTOINTEL_LOG_LEVEL=debug and report what it prints."
+
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 

@@ -148,6 +148,11 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(data_dir: Path) -> None:
     assert "speech model" in invoke("doctor").stdout
 
 
+def test_doctor_tells_how_much_is_remembered(debate: Path) -> None:
+    invoke("run", str(debate))
+    assert "recordings 1, passages 29" in invoke("doctor").stdout
+
+
 def test_doctor_fails_when_the_data_folder_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +170,20 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(debate: Path) -> Non
     assert done.returncode == 0
     assert json.loads(done.stdout)["status"] == "complete"
     assert "acquisition" in done.stderr
+
+
+def test_a_defect_of_ours_is_one_clear_error(debate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("one by zero")
+
+    monkeypatch.setattr("ultimate_discord_intelligence_bot.cli.run._print_json", broken)
+    result = invoke("run", str(debate), "--json")
+    assert result.exit_code == 1
+    assert "ZeroDivisionError: one by zero" in result.stderr
+    assert "AUTOINTEL_LOG_LEVEL=debug" in result.stderr
+    assert "Traceback" not in result.stderr
+    monkeypatch.setenv("AUTOINTEL_LOG_LEVEL", "debug")
+    assert "Traceback" in invoke("run", str(debate), "--json").stderr
 
 
 def test_an_interrupted_run_says_that_nothing_is_lost(debate: Path) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
+import structlog
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import AutointelError, SettingsError, StorageError
+from ..errors import AutointelError, CommandCrashed, SettingsError, StorageError
 
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -53,6 +54,10 @@ def orderly_exit() -> Iterator[None]:
     except KeyboardInterrupt:
         stderr.print("Interrupted. Finished stages are kept; the same command continues there.")
         raise typer.Exit(Exit.INTERRUPTED) from None
+    except Exception as error:
+        structlog.get_logger(__name__).debug("command_crashed", exc_info=True)
+        show_error(CommandCrashed(f"This is a defect of ours ({type(error).__name__}: {error})."))
+        raise typer.Exit(Exit.INTERNAL) from None
 
 
 def clock(seconds: float) -> str:
