@@ -4,8 +4,13 @@ set -eu
 cd "$(dirname "$0")/.."
 AUTOINTEL_DATA_DIR=demo-report/data
 export AUTOINTEL_DATA_DIR
-autointel run examples/debate.opus --depth experimental --out demo-report
 words="how many people have been to the Moon"
+
+echo "First it hears an almanac, against which claims can be weighed later: autointel run examples/almanac.vtt"
+autointel run examples/almanac.vtt >/dev/null
+echo
+echo "Then the debate: autointel run examples/debate.opus --depth experimental"
+autointel run examples/debate.opus --depth experimental --out demo-report
 echo
 echo "What was heard can be searched: autointel search \"$words\""
 autointel search "$words" --limit 3

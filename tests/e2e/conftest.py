@@ -17,23 +17,7 @@ from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
 )
 from ultimate_discord_intelligence_bot.settings import load_settings
 
-ALMANAC = """WEBVTT
-
-00:00:01.000 --> 00:00:05.000
-<v Archivist>Between 1969 and 1972, twelve people walked on the Moon.
-
-00:00:05.500 --> 00:00:09.000
-<v Archivist>NASA receives 0.4 percent of the federal budget of the United States.
-
-00:00:09.500 --> 00:00:13.000
-<v Archivist>Voyager 1 left Earth in 1977 and crossed into interstellar space in 2012.
-
-00:00:13.500 --> 00:00:17.000
-<v Archivist>A crewed mission to Mars would cost about 500 billion dollars.
-
-00:00:17.500 --> 00:00:21.000
-<v Archivist>A flight to Mars takes about seven months.
-"""
+ALMANAC = Path(__file__).parents[2] / "examples" / "almanac.vtt"
 
 
 def execute(
@@ -61,9 +45,7 @@ def content(result: RunResult) -> dict[str, Any]:
 def remembering(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder in which another source is remembered: an almanac that knows some facts."""
     folder = tmp_path_factory.mktemp("remembering")
-    almanac = folder / "almanac.vtt"
-    almanac.write_text(ALMANAC)
-    assert execute(folder / "data", almanac, "deep").status == "complete"
+    assert execute(folder / "data", ALMANAC, "deep").status == "complete"
     return folder / "data"
 
 

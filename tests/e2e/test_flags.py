@@ -48,6 +48,20 @@ def test_every_flag_setting_gives_the_same_report(
     assert report == reports.setdefault(depth, report)
 
 
+def test_a_claim_is_supported_by_what_another_recording_said(
+    debate: Path, fresh_copy: Callable[[str], Path]
+) -> None:
+    report = content(execute(fresh_copy("data"), debate, "deep"))
+    claims = {claim["item"]["id"]: claim["item"]["text"] for claim in report["claims"]}
+    supported = {claims[v["claim"]]: v for v in report["verdicts"] if v["label"] == "Supported"}
+    verdict = supported["Between 1969 and 1972, twelve people walked on the Moon."]
+    evidence = verdict["evidence"][0]
+    assert (evidence["title"], evidence["stance"]) == ("Almanac", "supports")
+    assert evidence["passage"] == "Between 1969 and 1972, 12 people walked on the Moon."
+    assert evidence["url"].endswith("almanac.vtt#t=5")
+    assert not any(v["evidence"] == [] for v in supported.values())
+
+
 def test_each_depth_tells_more_than_the_one_before(
     debate: Path, fresh_copy: Callable[[str], Path]
 ) -> None:

@@ -97,9 +97,9 @@ def _usable_marks(
 
 
 def chapter_range(minutes: float) -> tuple[int, int]:
-    """Fewest and most chapters for a duration: 2 to 4 for 2.5 minutes, 6 to 15 for an hour."""
+    """Fewest and most chapters for a duration: 3 to 4 for 2.5 minutes, 9 to 15 for an hour."""
     usual = 2.1 * max(minutes, 0.1) ** 0.38
-    return max(1, round(0.6 * usual)), max(1, round(1.5 * usual))
+    return max(1, round(0.9 * usual)), max(1, round(1.5 * usual))
 
 
 def segment_boundaries(
