@@ -67,7 +67,7 @@ def test_a_crew_of_sleeping_stages_takes_the_critical_path_plus_its_overhead() -
     deepest = plan(Depth.EXPERIMENTAL, Flags())
     sequential = plan(Depth.EXPERIMENTAL, OFF)
     chance = random.Random(7)
-    sleeps = {stage.name: chance.uniform(0.05, 0.25) for stage in deepest.stages}
+    sleeps = {stage.name: chance.uniform(0.1, 0.4) for stage in deepest.stages}
     seconds, ran = interleave(
         {
             "all flags off": lambda: crew(sequential, Recorder(sleeps)),
