@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
-from ..models.analysis import Claims
+from ..models.analysis import Claim, Claims
 from ..models.media import Source
 from ..models.memory import Record
-from ..models.transcript import Transcript
+from ..models.transcript import Segment, Transcript
 from ..runs import digest, stable_id
+
+Kind = Literal["segment", "claim"]
 
 
 def records_of(
@@ -19,42 +22,28 @@ def records_of(
     An id is made of tenant, source, kind and content; of the position too, because a sentence may
     be said twice. The row of a claim is that of the segment that holds it.
     """
-    segments = [
-        Record(
-            id=stable_id("record", tenant, source.id, "segment", str(segment.index), segment.text),
-            kind="segment",
+
+    def record(kind: Kind, said: Segment | Claim, row: int, score: float | None = None) -> Record:
+        return Record(
+            id=stable_id("record", tenant, source.id, kind, str(row), said.text),
+            kind=kind,
             tenant=tenant,
             source_id=source.id,
             title=source.title,
-            url=source.at(segment.start),
+            url=source.at(said.start),
             published=source.published,
-            text=segment.text,
-            start=segment.start,
-            end=segment.end,
-            speaker=segment.speaker,
-            row=segment.index,
+            text=said.text,
+            start=said.start,
+            end=said.end,
+            speaker=said.speaker,
+            row=row,
+            score=score,
         )
-        for segment in transcript.segments
-    ]
-    stated = [
-        Record(
-            id=stable_id("record", tenant, source.id, "claim", str(claim.segment), claim.text),
-            kind="claim",
-            tenant=tenant,
-            source_id=source.id,
-            title=source.title,
-            url=source.at(claim.start),
-            published=source.published,
-            text=claim.text,
-            start=claim.start,
-            end=claim.end,
-            speaker=claim.speaker,
-            row=claim.segment,
-            score=claim.score,
-        )
-        for claim in (claims.claims if claims else ())
-    ]
-    return tuple({record.id: record for record in (*segments, *stated)}.values())
+
+    segments = [record("segment", segment, segment.index) for segment in transcript.segments]
+    found = claims.claims if claims else ()
+    stated = [record("claim", claim, claim.segment, claim.score) for claim in found]
+    return tuple({each.id: each for each in (*segments, *stated)}.values())
 
 
 def digest_of(ids: Iterable[str]) -> str:
