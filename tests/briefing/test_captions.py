@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ultimate_discord_intelligence_bot.briefing import render_webvtt
 from ultimate_discord_intelligence_bot.briefing.wording import one_line
-from ultimate_discord_intelligence_bot.models.report import Report, TranscriptInfo
-from ultimate_discord_intelligence_bot.models.transcript import Segment
+from ultimate_discord_intelligence_bot.models.report import Report
+from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
 
 _PIECES = st.sampled_from(
     [
@@ -30,9 +30,7 @@ def _read(text: str) -> list[Any]:
 
 
 def _with(report: Report, segments: list[Segment]) -> Report:
-    info = TranscriptInfo(
-        origin="human captions", language="en", model=None, segments=tuple(segments)
-    )
+    info = Transcript(origin="human captions", language="en", model=None, segments=tuple(segments))
     return report.model_copy(update={"transcript": info})
 
 

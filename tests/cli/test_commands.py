@@ -72,6 +72,10 @@ def test_run_shows_every_phase_and_then_the_briefing(debate: Path) -> None:
     assert f"{len(report['verdicts'])} verdicts" in result.stdout
 
 
+def test_captions_alone_are_as_long_as_what_is_said(debate: Path) -> None:
+    assert "2:26 · human captions" in invoke("run", str(debate.with_suffix(".vtt"))).stdout
+
+
 def test_out_is_where_the_briefing_goes(debate: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     (document,) = objects(invoke("run", str(debate), "--json", "--out", str(out)))

@@ -9,7 +9,7 @@ from ..models.analysis import Chapters, Claim, Claims, KeyPoint, KeyPoints, Sent
 from ..models.artifact import Model
 from ..models.media import Acquisition, Source
 from ..models.memory import Receipt
-from ..models.report import Linked, Method, Missing, Report, TranscriptInfo
+from ..models.report import Linked, Method, Missing, Report
 from ..models.transcript import Segment, Transcript
 from ..models.verification import Contradictions, Label, Statement, Verdict, Verdicts
 
@@ -77,12 +77,7 @@ def compose(
         depth=depth,
         source=source,
         acquired_at=acquisition.acquired_at,
-        transcript=TranscriptInfo(
-            origin=transcript.origin,
-            language=transcript.language,
-            model=transcript.model,
-            segments=segments,
-        ),
+        transcript=transcript,
         chapters=_link(
             chapters.chapters if chapters else None, source, lambda chapter: chapter.start
         ),

@@ -170,8 +170,7 @@ def _hash(text: str) -> str:
 
 
 def _duration(report: Report) -> float:
-    spoken = max((segment.end for segment in report.transcript.segments), default=0.0)
-    return max(report.source.duration or 0.0, spoken, 0.001)
+    return max(report.duration, report.transcript.duration, 0.001)
 
 
 def _finder(report: Report) -> Any:

@@ -82,8 +82,7 @@ def source_facts(report: Report) -> tuple[str, ...]:
     facts = [one_line(source.uploader)] if source.uploader else []
     if source.published:
         facts.append(f"published {source.published.isoformat()}")
-    duration = source.duration or max((s.end for s in report.transcript.segments), default=0.0)
-    facts.append(clock(duration))
+    facts.append(clock(report.duration))
     facts.append(f"fetched {report.acquired_at.date().isoformat()}")
     facts.append(f"depth {one_line(report.depth)}")
     return tuple(facts)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
 
 from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult
+from ..briefing.wording import clock, counted, tally
 from ..models.report import Report
 from ..observability import configure_logging
 from ..plans import Flags, plan
 from ..settings import Depth, Settings, load_settings
 from .progress import PhaseProgress
-from .terminal import Exit, clock, orderly_exit, show_error, stderr, stdout
+from .terminal import Exit, orderly_exit, show_error, stderr, stdout
 
 _SHOWN = 8
 
@@ -82,9 +82,7 @@ def _print(result: RunResult) -> None:
 
 def _print_briefing(result: RunResult, report: Report) -> None:
     stdout.print(f"\n[bold]{escape(report.source.title)}[/]")
-    stdout.print(
-        f"{clock(report.source.duration or 0)} · {report.transcript.origin} · {_counts(report)}"
-    )
+    stdout.print(f"{clock(report.duration)} · {report.transcript.origin} · {_counts(report)}")
     for point in (report.key_points or ())[:_SHOWN]:
         item = point.item
         who = f"{escape(item.speaker)}: " if item.speaker else ""
@@ -110,16 +108,12 @@ def _counts(report: Report) -> str:
         "check-worthy claim": report.claims,
         "contradiction": report.contradictions,
     }
-    counted = [
-        f"{len(part)} {name}{'' if len(part) == 1 else 's'}"
-        for name, part in parts.items()
-        if part is not None
-    ]
-    labels = Counter(verdict.label for verdict in report.verdicts or ())
-    if labels:
-        each = ", ".join(f"{count} {label}" for label, count in labels.most_common())
-        counted.append(f"{labels.total()} verdicts ({each})")
-    return ", ".join(counted)
+    told = [counted(len(part), name) for name, part in parts.items() if part is not None]
+    if report.verdicts:
+        most_first = sorted(tally(report), key=lambda pair: -pair[1])
+        each = ", ".join(f"{count} {label}" for label, count in most_first)
+        told.append(f"{counted(len(report.verdicts), 'verdict')} ({each})")
+    return ", ".join(told)
 
 
 def _slug(text: str) -> str:

@@ -7,13 +7,14 @@ import json
 
 from rich.markup import escape
 
+from ..briefing.wording import clock
 from ..embedding import load_embedder
 from ..errors import InputError
 from ..models.memory import Hit
 from ..observability import configure_logging
 from ..settings import Settings, load_settings
 from ..stages import memory_for
-from .terminal import clock, orderly_exit, stderr, stdout
+from .terminal import orderly_exit, stderr, stdout
 
 
 def search(words: str, *, limit: int, as_json: bool) -> int:

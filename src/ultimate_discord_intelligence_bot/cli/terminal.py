@@ -58,10 +58,3 @@ def orderly_exit() -> Iterator[None]:
         structlog.get_logger(__name__).debug("command_crashed", exc_info=True)
         show_error(CommandCrashed(f"This is a defect of ours ({type(error).__name__}: {error})."))
         raise typer.Exit(Exit.INTERNAL) from None
-
-
-def clock(seconds: float) -> str:
-    """1:23 or 1:02:03."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 from .analysis import Chapter, Claim, KeyPoint, SegmentSentiment, Topic
 from .artifact import Artifact, Model
 from .media import Source
-from .transcript import Segment
+from .transcript import Transcript
 from .verification import Contradiction, Verdict
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
@@ -22,15 +22,6 @@ class Missing(Model):
     stage: str
     reason: str
     remedy: str
-
-
-class TranscriptInfo(Model):
-    """How the transcript came about."""
-
-    origin: str
-    language: str | None
-    model: str | None
-    segments: tuple[Segment, ...]
 
 
 class Method(Model):
@@ -62,7 +53,7 @@ class Report(Artifact):
     depth: str
     source: Source
     acquired_at: datetime
-    transcript: TranscriptInfo
+    transcript: Transcript
     chapters: tuple[Linked[Chapter], ...] | None = None
     topics: tuple[Topic, ...] | None = None
     key_points: tuple[Linked[KeyPoint], ...] | None = None
@@ -75,3 +66,8 @@ class Report(Artifact):
     remembered: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
     methods: tuple[Method, ...] = ()
+
+    @property
+    def duration(self) -> float:
+        """Seconds: as published, or else until the last word."""
+        return self.source.duration or self.transcript.duration
