@@ -238,7 +238,7 @@ class CommandCrashed(AutointelError):
     """A command failed in a way nobody foresaw: a defect of ours."""
 
     code = "command_crashed"
-    default_remedy = "Run it again with AUTOINTEL_LOG_LEVEL=debug and report what it prints."
+    default_remedy = StageCrashed.default_remedy
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..models.media import primary_tag
+
 _FORMATS = ("vtt", "srt")
 
 
@@ -52,13 +54,9 @@ def _tags(
     tags = [tag for tag in tracks if tag != "live_chat"]
     for language in filter(None, order):
         yield from (tag for tag in tags if tag == language)
-        yield from (tag for tag in tags if _primary(tag) == _primary(language))
+        yield from (tag for tag in tags if primary_tag(tag) == primary_tag(language))
     if last_resort:
         yield from tags
-
-
-def _primary(tag: str) -> str:
-    return tag.replace("_", "-").partition("-")[0].lower()
 
 
 def _readable(entries: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:

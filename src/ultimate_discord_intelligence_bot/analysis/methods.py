@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..models.media import primary_tag
 from ..models.report import Method
 from .head import load_head
 
@@ -12,7 +13,7 @@ def applies_to(language: str | None) -> bool:
     Args:
         language: BCP 47 tag or ISO 639 code of the transcript.
     """
-    return language is None or language.lower().replace("_", "-").split("-")[0] in {"en", "eng"}
+    return language is None or primary_tag(language) in {"en", "eng"}
 
 
 def describe() -> tuple[Method, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 from ..models.analysis import Claim
 from ..models.report import Linked, Report
@@ -65,25 +65,25 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _key_points(report: Report) -> Iterator[str]:
-    yield "## Key points"
+def _heading(report: Report, title: str, stage: str, found: Sized | None) -> Iterator[str]:
+    """The title of a part, and what to say where there is nothing to list."""
+    yield f"## {title}"
     yield ""
-    if report.key_points is None:
-        yield absence_text(report, "key_points")
-    elif not report.key_points:
+    if found is None:
+        yield absence_text(report, stage)
+    elif not found:
         yield "None found."
+
+
+def _key_points(report: Report) -> Iterator[str]:
+    yield from _heading(report, "Key points", "key_points", report.key_points)
     for point in report.key_points or ():
         yield f"- {_quote(point.item.start, point.url, point.item.speaker, point.item.text)}"
     yield ""
 
 
 def _chapters(report: Report) -> Iterator[str]:
-    yield "## Chapters"
-    yield ""
-    if report.chapters is None:
-        yield absence_text(report, "chapters")
-    elif not report.chapters:
-        yield "None found."
+    yield from _heading(report, "Chapters", "chapters", report.chapters)
     for chapter in report.chapters or ():
         item = chapter.item
         about = f" ({escape(', '.join(item.phrases))})" if item.phrases else ""
@@ -145,12 +145,7 @@ def _evidence(evidence: Evidence) -> str:
 
 
 def _contradictions(report: Report) -> Iterator[str]:
-    yield "## Contradictions"
-    yield ""
-    if report.contradictions is None:
-        yield absence_text(report, "contradictions")
-    elif not report.contradictions:
-        yield "None found."
+    yield from _heading(report, "Contradictions", "contradictions", report.contradictions)
     for clash in report.contradictions or ():
         yield f"- Reason: {escape(clash.reason)}"
         for statement in (clash.first, clash.second):

@@ -20,7 +20,7 @@ from ..errors import AutointelError, SettingsError, storage_error
 from ..settings import Settings, load_settings
 from ..stages import memory_for
 from ..transcription.weights import find_weights
-from .terminal import Exit, stdout
+from .terminal import Exit, orderly_exit, stdout
 
 _PACKAGES = ("crewai", "yt-dlp", "faster-whisper", "qdrant-edge-py", "onnxruntime", "av")
 _ENOUGH_FREE = 2 * 1024**3
@@ -39,13 +39,14 @@ class Finding:
 
 def doctor(*, as_json: bool) -> int:
     """Print every finding; returns the exit code."""
-    findings = list(_examine())
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=1))  # noqa: T201
-    else:
-        for finding in findings:
-            _print(finding)
-    return Exit.UNUSABLE if any(f.status == "failed" for f in findings) else Exit.COMPLETE
+    with orderly_exit():
+        findings = list(_examine())
+        if as_json:
+            print(json.dumps([asdict(finding) for finding in findings], indent=1))  # noqa: T201
+        else:
+            for finding in findings:
+                _print(finding)
+        return Exit.UNUSABLE if any(f.status == "failed" for f in findings) else Exit.COMPLETE
 
 
 def _print(finding: Finding) -> None:

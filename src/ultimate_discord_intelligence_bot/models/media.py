@@ -12,6 +12,11 @@ from .artifact import Artifact, Model
 _QUERY_TIMESTAMP_HOSTS = ("youtube.com", "youtu.be", "twitch.tv", "vimeo.com")
 
 
+def primary_tag(tag: str | None) -> str | None:
+    """The language itself of a BCP 47 tag: ``en`` for ``en-US``; None when there is no tag."""
+    return tag.replace("_", "-").partition("-")[0].lower() if tag else None
+
+
 class Locator(Model):
     """What the user asked for, validated: a web link or a local file.
 

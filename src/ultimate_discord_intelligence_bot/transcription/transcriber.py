@@ -9,7 +9,7 @@ import structlog
 
 from ..errors import BadCaptions, ModelMissing, NoSpeech
 from ..events import Progress
-from ..models.media import Acquisition, CaptionFile
+from ..models.media import Acquisition, CaptionFile, primary_tag
 from ..models.transcript import Transcript
 from ..settings import Settings
 from .captions import read_captions
@@ -67,7 +67,7 @@ def _by_preference(captions: tuple[CaptionFile, ...], language: str | None) -> l
     wanted = [language, "en"] if language else ["en"]
 
     def rank(track: CaptionFile) -> tuple[bool, int]:
-        tag = _primary(track.language)
+        tag = primary_tag(track.language)
         return track.kind != "human", wanted.index(tag) if tag in wanted else len(wanted)
 
     return sorted(captions, key=rank)
@@ -81,9 +81,5 @@ def _from_captions(captions: CaptionFile, spoken: str | None, settings: Settings
     return Transcript(
         segments=found,
         origin="human captions" if captions.kind == "human" else "automatic captions",
-        language=_primary(captions.language) or settings.language or _primary(spoken),
+        language=primary_tag(captions.language) or settings.language or primary_tag(spoken),
     )
-
-
-def _primary(tag: str | None) -> str | None:
-    return tag.replace("_", "-").partition("-")[0].lower() if tag else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...errors import DiskFull, EmbedderMismatch, NotWritable, StorageError, storage_error
 from ...models.memory import Counts, Hit, Record
-from ...runs import write_atomically
+from ...runs import sync_folder, write_atomically
 from ..ports import Where
 from ..worker import Worker
 
@@ -140,7 +139,7 @@ class EdgeVectors:
                 shard.flush()
                 shard.close()
             beside.rename(self._folder)
-            _sync_folder(self._folder.parent)
+            sync_folder(self._folder.parent)
         except OSError as error:
             raise storage_error(error, self._folder) from error
 
@@ -288,14 +287,6 @@ def _damaged(folder: Path, reason: str) -> StorageError:
         f"{folder} cannot be used ({reason}).",
         "Move it away and run the recordings again: they will be remembered anew.",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
