@@ -59,6 +59,13 @@ class UnsupportedScheme(InputError):
     default_remedy = "Use a link that starts with https:// or http://."
 
 
+class ListLink(InputError):
+    """A playlist, channel or feed where one recording was expected."""
+
+    code = "list_link"
+    default_remedy = "Say which of them: --limit 5, --since 2026-01-31, or the link of one of them."
+
+
 class FileMissing(InputError):
     """A local path that does not lead to a readable file."""
 
@@ -104,11 +111,67 @@ class NotFound(AcquisitionError):
     default_remedy = "Check the link; the item may have been removed."
 
 
+class Removed(NotFound):
+    """The item was there and is gone: deleted by its owner or taken down by the site."""
+
+    code = "removed"
+    default_remedy = "It cannot be had any more; look for another copy of the recording."
+
+
 class AccessDenied(AcquisitionError):
-    """HTTP 401 or 403, private or members-only."""
+    """HTTP 401 or 403, and everything else that needs rights we do not have."""
 
     code = "access_denied"
     default_remedy = "Use a link that is public; this one needs rights we do not have."
+
+
+class Private(AccessDenied):
+    """Its owner lets only chosen people see it."""
+
+    code = "private"
+    default_remedy = "Ask its owner to make it public or unlisted, or give the file itself."
+
+
+class MembersOnly(AccessDenied):
+    """Only for paying members or subscribers."""
+
+    code = "members_only"
+    default_remedy = "If you are a member, set AUTOINTEL_COOKIES_FILE to the cookies of your login."
+
+
+class LoginRequired(AccessDenied):
+    """An age or login wall."""
+
+    code = "login_required"
+    default_remedy = "Set AUTOINTEL_COOKIES_FILE to the cookies of a login that may see it."
+
+
+class GeoBlocked(AccessDenied):
+    """Not shown in the country that we are in."""
+
+    code = "geo_blocked"
+    default_remedy = "Set AUTOINTEL_PROXY to a proxy in a country where it is shown."
+
+
+class BotCheck(AccessDenied):
+    """The site wants a proof of being human, or says that we ask too often."""
+
+    code = "bot_check"
+    default_remedy = "Wait an hour, or set AUTOINTEL_COOKIES_FILE to the cookies of a login there."
+
+
+class DrmProtected(AccessDenied):
+    """Encrypted by the site, to be played in its own player only."""
+
+    code = "drm_protected"
+    default_remedy = "Look for a copy without copy protection; this one cannot be downloaded."
+
+
+class AddressRefused(AccessDenied):
+    """The link leads to an address inside a network, which strangers must not reach through us."""
+
+    code = "address_refused"
+    default_remedy = "If you trust that host, add it to AUTOINTEL_ALLOWED_HOSTS."
 
 
 class RedirectLoop(AcquisitionError):
@@ -119,17 +182,37 @@ class RedirectLoop(AcquisitionError):
 
 
 class NoMediaFound(AcquisitionError):
-    """A page without audio or video, or a site nobody knows how to read."""
+    """A page without audio or video."""
 
     code = "no_media_found"
     default_remedy = "Use the link of the video or audio itself, or download it and give the file."
 
 
+class UnsupportedSite(NoMediaFound):
+    """A site that nobody taught us to read."""
+
+    code = "unsupported_site"
+
+
+class NotYetLive(NoMediaFound):
+    """A broadcast that has not begun or not ended yet."""
+
+    code = "not_yet_live"
+    default_remedy = "Try again when it has ended."
+
+
 class TooLarge(AcquisitionError):
-    """More bytes or a longer duration than the settings allow."""
+    """More bytes than the settings allow."""
 
     code = "too_large"
-    default_remedy = "Raise AUTOINTEL_MAX_DOWNLOAD_MB or AUTOINTEL_MAX_DURATION_HOURS."
+    default_remedy = "Raise AUTOINTEL_MAX_DOWNLOAD_MB, or give a smaller file."
+
+
+class TooLong(TooLarge):
+    """A longer duration than the settings allow."""
+
+    code = "too_long"
+    default_remedy = "Raise AUTOINTEL_MAX_DURATION_HOURS, or give a part of it."
 
 
 class NetworkFailed(AcquisitionError):
@@ -169,6 +252,12 @@ class ModelMissing(TranscriptionError):
     code = "model_missing"
 
 
+class ModelUnreachable(ModelMissing):
+    """The weights could not be fetched from the model hub."""
+
+    code = "model_unreachable"
+
+
 # -- analysis -------------------------------------------------------------------------------
 
 
@@ -177,6 +266,13 @@ class LanguageUnsupported(AutointelError):
 
     code = "language_unsupported"
     default_remedy = "The transcript is complete; set AUTOINTEL_LANGUAGE if it was misjudged."
+
+
+class TranscriptUncertain(AutointelError):
+    """The transcript is a low-accuracy one, on which no exact statement may rest."""
+
+    code = "transcript_uncertain"
+    default_remedy = "Give captions of the recording, or install a better speech model."
 
 
 # -- storage --------------------------------------------------------------------------------
@@ -234,11 +330,28 @@ class StageCrashed(AutointelError):
     default_remedy = "Run it again with AUTOINTEL_LOG_LEVEL=debug and report what it prints."
 
 
+class WorkerDied(AutointelError):
+    """A process of ours was killed or crashed while it worked."""
+
+    code = "worker_died"
+    default_remedy = "Try again; with AUTOINTEL_LOG_LEVEL=debug it says why."
+
+
 class CommandCrashed(AutointelError):
     """A command failed in a way nobody foresaw: a defect of ours."""
 
     code = "command_crashed"
     default_remedy = StageCrashed.default_remedy
+
+
+def rebuilt(code: str, message: str, remedy: str) -> AutointelError:
+    """An error as another process described it."""
+    kinds = [AutointelError]
+    for kind in kinds:
+        if kind.code == code:
+            return kind(message, remedy)
+        kinds += kind.__subclasses__()
+    return AutointelError(message, remedy)
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         description="Write vector memory and graph memory side by side.",
     )
 
+    enable_streamed_transcription: bool = Field(
+        True,
+        validation_alias="ENABLE_STREAMED_TRANSCRIPTION",
+        description="Listen to a recording while it is still being downloaded.",
+    )
+
     max_download_mb: int = Field(
         2048,
         ge=1,
@@ -99,19 +105,84 @@ class Settings(BaseSettings):
         validation_alias="AUTOINTEL_NETWORK_TIMEOUT",
         description="Seconds without an answer after which a connection is given up.",
     )
+    download_retries: int = Field(
+        4,
+        ge=0,
+        le=100,
+        validation_alias="AUTOINTEL_DOWNLOAD_RETRIES",
+        description="How often a download that broke off is continued, with growing pauses.",
+    )
+    downloads_per_host: int = Field(
+        1,
+        ge=1,
+        le=64,
+        validation_alias="AUTOINTEL_DOWNLOADS_PER_HOST",
+        description="Downloads from one host at the same time, over all runs on this machine.",
+    )
+    rate_limit_kb: int = Field(
+        0,
+        ge=0,
+        validation_alias="AUTOINTEL_RATE_LIMIT_KB",
+        description="Most kilobytes per second for each download; 0 means no limit.",
+    )
+    cookies_file: Path | None = Field(
+        None,
+        validation_alias="AUTOINTEL_COOKIES_FILE",
+        description=(
+            "Cookies of a login, for links that need one: a file in Netscape format, as browser "
+            "extensions export it. It is only read."
+        ),
+    )
+    proxy: str | None = Field(
+        None,
+        pattern=r"^(?:https?|socks4a?|socks5h?)://\S+$",
+        validation_alias="AUTOINTEL_PROXY",
+        description=(
+            "Proxy for all downloads, such as http://host:3128 or socks5h://host:1080. "
+            "It must itself refuse addresses inside your network."
+        ),
+    )
+    allowed_hosts: str = Field(
+        "",
+        validation_alias="AUTOINTEL_ALLOWED_HOSTS",
+        description=(
+            "Hosts inside your network that links may lead to, separated by commas: names, "
+            "addresses or networks such as 192.168.1.0/24. All other such addresses are refused."
+        ),
+    )
     whisper_model: str = Field(
-        "small",
+        "auto",
         min_length=1,
         validation_alias="AUTOINTEL_WHISPER_MODEL",
         description=(
-            "Speech model for media without captions: a faster-whisper name (tiny, base, small, "
-            "medium, large-v3, turbo) that is already on this machine, or a folder."
+            "Speech model for media without captions: auto, a faster-whisper name (tiny, base, "
+            "small, medium, large-v3, turbo) that `autointel models fetch` brought here, or a "
+            "folder. auto means turbo on a GPU and small on a CPU."
         ),
     )
     whisper_device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         validation_alias="AUTOINTEL_WHISPER_DEVICE",
         description="Where the speech model runs: auto, cpu or cuda.",
+    )
+    whisper_compute: Literal["auto", "float16", "int8_float16", "int8", "float32"] = Field(
+        "auto",
+        validation_alias="AUTOINTEL_WHISPER_COMPUTE",
+        description="Number format of the speech model; auto: float16 on a GPU, int8 on a CPU.",
+    )
+    offline_asr: Literal["never", "fallback", "only"] = Field(
+        "never",
+        validation_alias="AUTOINTEL_OFFLINE_ASR",
+        description=(
+            "Whether the low-accuracy recogniser of the extra offline-asr may be used: never, "
+            "fallback (when no speech model is here) or only. No exact quotes and no fact-checks "
+            "rest on it."
+        ),
+    )
+    diarization: bool = Field(
+        False,
+        validation_alias="AUTOINTEL_DIARIZATION",
+        description="Estimate who speaks when captions do not say; good for few, distinct voices.",
     )
     language: str | None = Field(
         None,
@@ -125,6 +196,11 @@ class Settings(BaseSettings):
         validation_alias="AUTOINTEL_EMBED_MEDIA_MB",
         description="Media up to this size is put inside report.html; larger media is linked.",
     )
+
+    @property
+    def streams(self) -> bool:
+        """Whether a recording is listened to while it is downloaded."""
+        return self.enable_parallel_autointel and self.enable_streamed_transcription
 
     def parallel(self, group: str) -> bool:
         """Whether the tasks of a group may run side by side."""

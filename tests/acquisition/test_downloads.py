@@ -22,7 +22,7 @@ from ultimate_discord_intelligence_bot.errors import (
     AutointelError,
     DiskFull,
     HostUnknown,
-    InputError,
+    ListLink,
     NetworkFailed,
     NoAudio,
     NoMediaFound,
@@ -126,7 +126,7 @@ async def test_a_second_download_replaces_the_first(web: Web, settings: Settings
         ("/text.mp3", NoMediaFound),
         ("/empty.mp3", NoMediaFound),
         ("/mute.mp4", NoAudio),
-        ("/pages-with/film.mp4", InputError),
+        ("/pages-with/film.mp4", ListLink),
         ("/endless.mp3", TooLarge),
         ("/endless-page", NoMediaFound),
         ("/silent", NetworkFailed),
@@ -202,11 +202,12 @@ async def test_the_worker_dies_with_its_parent(
     script = tmp_path / "parent.py"
     script.write_text(
         "import asyncio\n"
-        "from ultimate_discord_intelligence_bot.acquisition.download import _fetch\n"
+        "from ultimate_discord_intelligence_bot.acquisition.download import WORKER\n"
+        "from ultimate_discord_intelligence_bot.processes import delegate\n"
         "from ultimate_discord_intelligence_bot.events import silent\n"
-        f"request = dict(url={web.url + '/slow.mp3?2'!r}, folder={str(tmp_path)!r}, "
+        f"request = dict(task='fetch', url={web.url + '/slow.mp3?2'!r}, folder={str(tmp_path)!r}, "
         "largest=10**6, longest=3600, timeout=20, language=None)\n"
-        "asyncio.run(_fetch(request, silent))\n"
+        "asyncio.run(delegate(WORKER, request, silent))\n"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, str(script))
     worker = await _worker_of(parent.pid, lambda: web.requests["/slow.mp3?2"] > 0)

@@ -3,56 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import os
 import shutil
-import signal
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import structlog
-
-from ..errors import (
-    AccessDenied,
-    AcquisitionError,
-    AutointelError,
-    DiskFull,
-    HostUnknown,
-    InputError,
-    NetworkFailed,
-    NoMediaFound,
-    NotFound,
-    NotMedia,
-    NotWritable,
-    RedirectLoop,
-    StorageError,
-    TooLarge,
-    UnsupportedScheme,
-    storage_error,
-)
+from ..errors import NoMediaFound, NotMedia, storage_error
 from ..events import Progress
 from ..models.media import Acquisition, CaptionFile, MediaFile, Source, SourceChapter
+from ..processes import delegate
 from ..runs import Run
 from .fingerprint import file_hash
 from .localfile import caption_title, check_media, media_file, pretty
 from .sidecar import is_captions, language_in
 
 WORKER = "ultimate_discord_intelligence_bot.acquisition.worker"
-_LONGEST_LINE = 4 << 20
-_KEPT_STDERR = 20_000
-_ERRORS: dict[str, type[AutointelError]] = {
-    kind.code: kind
-    for kind in (
-        *(AcquisitionError, HostUnknown, NotFound, AccessDenied, RedirectLoop, NoMediaFound),
-        *(TooLarge, NetworkFailed, InputError, UnsupportedScheme),
-        *(StorageError, DiskFull, NotWritable),
-    )
-}
-
-log = structlog.get_logger(__name__)
 
 
 async def download(run: Run, progress: Progress) -> Acquisition:
@@ -69,8 +34,10 @@ async def download(run: Run, progress: Progress) -> Acquisition:
     longest = settings.max_duration_hours * 3600
     await asyncio.to_thread(_clear, incoming)
     try:
-        result = await _fetch(
+        result = await delegate(
+            WORKER,
             {
+                "task": "fetch",
                 "url": run.locator.value,
                 "folder": str(incoming),
                 "largest": settings.max_download_mb * 1_000_000,
@@ -92,63 +59,6 @@ def _clear(folder: Path) -> None:
         folder.mkdir(parents=True)
     except OSError as error:
         raise storage_error(error, folder) from error
-
-
-# -- the worker ---------------------------------------------------------------------------------
-
-
-async def _fetch(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Run the worker to its end and return its result; on any way out of here it is dead."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", WORKER),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        limit=_LONGEST_LINE,
-    )
-    stdin = cast("asyncio.StreamWriter", process.stdin)
-    stdout = cast("asyncio.StreamReader", process.stdout)
-    complaints = asyncio.create_task(_tail(cast("asyncio.StreamReader", process.stderr)))
-    try:
-        with contextlib.suppress(ConnectionError):  # it died; the loop below finds no result
-            stdin.write(json.dumps(request).encode() + b"\n")
-            await stdin.drain()
-        result = await _listen(stdout, progress)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        said = await complaints
-        if said:
-            log.debug("download_worker_said", text=said)
-    if result is None:
-        raise AcquisitionError(
-            f"The download worker ended unexpectedly (exit status {process.returncode}).",
-            "Try again; with AUTOINTEL_LOG_LEVEL=debug it says why.",
-        )
-    return result
-
-
-async def _listen(stdout: asyncio.StreamReader, progress: Progress) -> dict[str, Any] | None:
-    async for line in stdout:
-        message = json.loads(line)
-        if "progress" in message:
-            progress(message["progress"]["fraction"], message["progress"]["message"])
-        elif "error" in message:
-            error = message["error"]
-            raise _ERRORS.get(error["code"], AcquisitionError)(error["message"], error["remedy"])
-        elif "result" in message:
-            result: dict[str, Any] = message["result"]
-            return result
-    return None
-
-
-async def _tail(stream: asyncio.StreamReader) -> str:
-    kept = b""
-    while piece := await stream.read(65536):
-        kept = (kept + piece)[-_KEPT_STDERR:]
-    return kept.decode(errors="replace")
 
 
 # -- what it brought -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import BadCaptions, FileMissing, NoAudio, NotMedia, TooLarge
+from ..errors import BadCaptions, FileMissing, NoAudio, NotMedia, TooLong
 from ..models.media import Acquisition, CaptionFile, MediaFile, Source
 from .fingerprint import file_hash
 from .probe import Probe, probe
@@ -26,7 +26,7 @@ def read_file(path: Path, source_id: str, longest: float) -> Acquisition:
         NotMedia: empty, damaged, or something else than its name says.
         BadCaptions: named like captions but not that.
         NoAudio: neither sound nor captions.
-        TooLarge: it lasts too long.
+        TooLong: it lasts too long.
     """
     try:
         if path.stat().st_size == 0:
@@ -59,14 +59,14 @@ def check_media(path: Path, captioned: bool, longest: float) -> Probe:
     """Look into a media file and refuse what cannot become a transcript.
 
     Raises:
-        NotMedia, NoAudio, TooLarge: as for `read_file`.
+        NotMedia, NoAudio, TooLong: as for `read_file`.
     """
     found = probe(path)
     if not found.has_audio and not captioned:
         raise NoAudio(f"{path.name} has no sound track.")
     if found.duration is not None and found.duration > longest:
         hours = found.duration / 3600
-        raise TooLarge(f"{path.name} lasts {hours:.1f} hours; the limit is {longest / 3600:g}.")
+        raise TooLong(f"{path.name} lasts {hours:.1f} hours; the limit is {longest / 3600:g}.")
     return found
 
 

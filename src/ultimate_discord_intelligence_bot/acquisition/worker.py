@@ -1,331 +1,35 @@
 """The process that talks to the outside: yt-dlp, alone, killable, and gone with its parent.
 
-Started as ``python -m …acquisition.worker``. Reads one JSON line (a `Request`) from stdin and
-writes JSON lines to stdout: any number of ``{"progress": …}``, then one ``{"result": …}`` or
-``{"error": …}``. Every connection of a download is made here and nowhere else.
+Started as ``python -m …acquisition.worker`` (see ``processes``). Every connection of a download
+is made here and nowhere else.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import sys
-import threading
-import time
-import traceback
 from collections.abc import Callable
-from itertools import islice
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, cast
 
-from ..errors import (
-    AcquisitionError,
-    AutointelError,
-    InputError,
-    NetworkFailed,
-    NoMediaFound,
-    TooLarge,
-)
+from ..errors import AutointelError
+from ..processes import Inbox, Message, Say, serve
 from .diagnosis import diagnose
-from .tracks import Track, choose_track
+from .fetching import fetch
+from .ytdlp import Request
 
-_MEGABYTE = 1_000_000
-_LARGEST_PAGE = 64 * _MEGABYTE
-_LARGEST_CAPTIONS = 32 * _MEGABYTE
-_PROTOCOLS = {"http", "https", "m3u8_native", "m3u8", "http_dash_segments"}
-_SECONDS_BETWEEN_PROGRESS = 0.25
-
-Say = Callable[[dict[str, Any]], None]
+TASKS: dict[str, Callable[[Request, Say], Message]] = {"fetch": fetch}
 
 
-class Request(TypedDict):
-    """What the parent asks for.
-
-    Attributes:
-        folder: existing and empty; everything is written there.
-        largest: bytes that may be received.
-        longest: seconds the recording may last.
-        timeout: seconds without an answer after which a connection is given up.
-        language: wanted captions, ISO 639 code.
-    """
-
-    url: str
-    folder: str
-    largest: int
-    longest: float
-    timeout: float
-    language: str | None
+def work(message: Message, say: Say, inbox: Inbox) -> Message:
+    """Do what the parent asks for."""
+    request = cast("Request", message)
+    return TASKS[request["task"]](request, say)
 
 
-class Meter:
-    """Counts received bytes and refuses too many; each part of the work starts it anew."""
-
-    def __init__(self) -> None:
-        self.start(0, TooLarge(""))
-
-    def start(self, limit: int, refusal: AutointelError) -> None:
-        self.limit = limit
-        self.refusal = refusal
-        self.received = 0
-
-    def count(self, data: bytes) -> bytes:
-        self.received += len(data)
-        if self.received > self.limit:
-            raise self.refusal
-        return data
-
-
-class MeteredStream:
-    """A response body whose bytes are counted; in everything else the original."""
-
-    def __init__(self, body: Any, meter: Meter) -> None:
-        self._body = body
-        self._meter = meter
-
-    def read(self, *args: Any, **kwargs: Any) -> bytes:
-        return self._meter.count(self._body.read(*args, **kwargs))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._body, name)
-
-
-class Silent:
-    """yt-dlp's messages go nowhere: errors arrive as exceptions."""
-
-    def debug(self, message: str) -> None: ...
-
-    info = warning = error = debug
-
-
-def too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The download is larger than {limit / _MEGABYTE:.0f} MB.")
-
-
-def downloader(request: Request, meter: Meter, say: Say) -> Any:
-    """A yt-dlp that uses one network stack, counts bytes, and neither reads nor leaves anything."""
-    from yt_dlp import YoutubeDL
-
-    class Downloader(YoutubeDL):  # type: ignore[misc]
-        def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
-            only = [handler for handler in handlers if handler.RH_KEY == "Requests"]
-            return super().build_request_director(only, preferences)
-
-        def urlopen(self, req: Any) -> Any:
-            response = super().urlopen(req)
-            response.fp = MeteredStream(response.fp, meter)
-            return response
-
-    return Downloader(
-        {
-            "format": "bestaudio/best",
-            "paths": {"home": request["folder"]},
-            "outtmpl": {"default": "media.%(ext)s"},
-            "noplaylist": True,
-            "extract_flat": "in_playlist",
-            "playlist_items": "1,2",
-            "socket_timeout": request["timeout"],
-            "retries": 2,
-            "fragment_retries": 2,
-            "extractor_retries": 1,
-            "file_access_retries": 0,
-            "skip_unavailable_fragments": False,
-            "continuedl": False,
-            "overwrites": True,
-            "updatetime": False,
-            "cachedir": False,
-            "ffmpeg_location": os.devnull,
-            "external_downloader": {"default": "native"},
-            "fixup": "never",
-            "default_search": "error",
-            "logger": Silent(),
-            "quiet": True,
-            "noprogress": True,
-            "color": "never",
-            "progress_hooks": [progress_hook(request["largest"], say)],
-        }
-    )
-
-
-def progress_hook(largest: int, say: Say) -> Callable[[dict[str, Any]], None]:
-    """Tells how far a download is, a few times per second, and ends one that announces too much."""
-    last = 0.0
-
-    def hook(status: dict[str, Any]) -> None:
-        nonlocal last
-        total = status.get("total_bytes") or status.get("total_bytes_estimate")
-        if status.get("total_bytes") and status["total_bytes"] > largest:
-            raise too_large(largest)
-        now = time.monotonic()
-        if status.get("status") != "downloading" or now - last < _SECONDS_BETWEEN_PROGRESS:
-            return
-        last = now
-        done = status.get("downloaded_bytes") or 0
-        message = f"{done / _MEGABYTE:.1f} MB"
-        if total:
-            message = f"{done / _MEGABYTE:.1f} of {total / _MEGABYTE:.1f} MB"
-        fraction = min(1.0, done / total) if total else None
-        say({"progress": {"fraction": fraction, "message": message}})
-
-    return hook
-
-
-def fetch(request: Request, say: Say) -> dict[str, Any]:
-    """Download one recording and its best captions; returns where they are and what is known."""
-    folder = Path(request["folder"])
-    meter = Meter()
-    with downloader(request, meter, say) as ydl:
-        say({"progress": {"fraction": None, "message": "looking at the link"}})
-        meter.start(_LARGEST_PAGE, NoMediaFound("The page is endless and offers no media."))
-        info = single_item(ydl, request["url"])
-        check(info, request["longest"])
-        track = choose_track(info, request["language"])
-        captions = []
-        if track is not None:
-            meter.start(_LARGEST_CAPTIONS, TooLarge("The captions are too large."))
-            captions = write_captions(ydl, info, track, folder)
-        meter.start(request["largest"], too_large(request["largest"]))
-        write_media(ydl, info, meter)
-    media = [path for path in folder.glob("media.*") if path.suffix not in {".part", ".ytdl"}]
-    if len(media) != 1:
-        raise NoMediaFound("The site offered a recording but did not deliver it.")
-    return {"media": media[0].name, "captions": captions, "info": metadata(info)}
-
-
-def single_item(ydl: Any, url: str) -> dict[str, Any]:
-    """What is known about the one recording behind a link, its format chosen."""
-    info = ydl.extract_info(url, download=False)
-    if info and info.get("_type", "video") in {"playlist", "multi_video"}:
-        entries = list(islice(info.get("entries") or (), 2))
-        if len(entries) > 1:
-            raise InputError(
-                "The link leads to a list of several recordings.",
-                "Open it in a browser and give the link of one of them.",
-            )
-        info = ydl.process_ie_result(entries[0], download=False) if entries else None
-    if not info or info.get("_type", "video") != "video":
-        raise NoMediaFound("There is no audio or video behind the link.")
-    return dict(info)
-
-
-def check(info: dict[str, Any], longest: float) -> None:
-    """Refuse what is live, too long, or would leave http."""
-    if info.get("is_live") or info.get("live_status") in {"is_live", "is_upcoming"}:
-        raise NoMediaFound("This is a live broadcast.", "Try again when it has ended.")
-    duration = info.get("duration") or 0
-    if duration > longest:
-        raise TooLarge(f"It lasts {duration / 3600:.1f} hours; the limit is {longest / 3600:g}.")
-    protocol = info.get("protocol") or "http"
-    if not set(protocol.split("+")) <= _PROTOCOLS:
-        raise NoMediaFound(f"Its media is offered over {protocol} only, not over http.")
-
-
-def write_media(ydl: Any, info: dict[str, Any], meter: Meter) -> None:
-    """Download the chosen format."""
-    from yt_dlp.utils import DownloadError
-
-    try:
-        ydl.process_info(info)
-    except DownloadError as error:
-        if error.exc_info[1] is not None:
-            raise
-        # It gave up by itself, with words but without a cause.
-        if meter.received == 0:
-            raise NoMediaFound("The file behind the link is empty (0 bytes).") from error
-        raise NetworkFailed("The download broke off, also when it was repeated.") from error
-
-
-def write_captions(
-    ydl: Any, info: dict[str, Any], track: Track, folder: Path
-) -> list[dict[str, Any]]:
-    """Write a caption track; the media is worth having without it, so a failure is only told."""
-    from yt_dlp.utils import YoutubeDLError
-
-    path = folder / f"captions.{track.ext}"
-    try:
-        if track.entry.get("data") is not None:
-            path.write_text(track.entry["data"], encoding="utf-8", newline="")
-        else:
-            entry = {"http_headers": info.get("http_headers"), **track.entry}
-            ydl.dl(str(path), entry, subtitle=True)
-    except (YoutubeDLError, TooLarge) as error:
-        sys.stderr.write(f"captions could not be fetched: {error}\n")
-        path.unlink(missing_ok=True)
-    if not path.is_file():
-        return []
-    return [{"file": path.name, "language": track.language, "kind": track.kind}]
-
-
-def metadata(info: dict[str, Any]) -> dict[str, Any]:
-    """The published facts about a recording, cut to sane lengths."""
-    direct = bool(info.get("direct"))
-    return {
-        "title": _text(info.get("title"), 500),
-        "direct": direct,
-        "platform": str(info.get("extractor_key") or "generic").lower(),
-        "uploader": _text(info.get("uploader") or info.get("channel"), 200),
-        # For a file on a server this is only the time at which it was put there.
-        "published": None if direct else info.get("release_date") or info.get("upload_date"),
-        "duration": info.get("duration"),
-        "language": _text(info.get("language"), 20),
-        "description": _text(info.get("description"), 20_000),
-        "chapters": [
-            {"title": _text(c.get("title"), 300), "start": c["start_time"], "end": c["end_time"]}
-            for c in islice(info.get("chapters") or (), 1000)
-            if c.get("start_time") is not None and c.get("end_time") is not None
-        ],
-    }
-
-
-def _text(value: Any, longest: int) -> str | None:
-    return str(value).strip()[:longest] or None if value else None
-
-
-# -- the process --------------------------------------------------------------------------------
-
-
-def read_request() -> Request:
-    data = b""
-    while not data.endswith(b"\n"):
-        piece = os.read(0, 65536)
-        if not piece:
-            os._exit(1)
-        data += piece
-    request: Request = json.loads(data)
-    return request
-
-
-def die_with_parent() -> None:
-    """Wait until the parent's end of stdin is closed, then end the whole process group."""
-    while os.read(0, 65536):
-        pass
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(1)
-
-
-def main() -> None:
-    os.environ["YTDLP_NO_PLUGINS"] = "1"
-    request = read_request()
-    threading.Thread(target=die_with_parent, daemon=True).start()
-    # Whatever a library prints must not get between our lines.
-    with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace") as channel:
-        os.dup2(2, 1)
-
-        def say(message: dict[str, Any]) -> None:
-            channel.write(json.dumps(message, ensure_ascii=False) + "\n")
-            channel.flush()
-
-        try:
-            say({"result": fetch(request, say)})
-        except Exception as error:
-            found = diagnose(error, request["url"])
-            if type(found) is AcquisitionError:  # nobody knows what it is
-                traceback.print_exc()
-            say({"error": {"code": found.code, "message": found.message, "remedy": found.remedy}})
-    sys.stderr.flush()
-    os._exit(0)
+def explain(error: Exception, message: dict[str, Any]) -> AutointelError:
+    """The error to show for what yt-dlp or its network stack raised."""
+    return diagnose(error, message["url"])
 
 
 if __name__ == "__main__":
-    main()
+    os.environ["YTDLP_NO_PLUGINS"] = "1"
+    serve(work, explain)

@@ -45,6 +45,8 @@ class Source(Model):
         url: canonical page address, or the file's ``file://`` URI.
         duration: seconds, when known.
         platform: e.g. ``youtube``; ``file`` for a local file.
+        extractor: what read the page, e.g. ``youtube:tab``; None for a local file.
+        thumbnail: address of a picture, never fetched by us.
     """
 
     id: str
@@ -56,6 +58,8 @@ class Source(Model):
     duration: float | None = None
     language: str | None = None
     description: str | None = None
+    extractor: str | None = None
+    thumbnail: str | None = None
     chapters: tuple[SourceChapter, ...] = ()
 
     def at(self, seconds: float) -> str:
@@ -103,3 +107,24 @@ class Acquisition(Artifact):
     media: MediaFile | None = None
     captions: tuple[CaptionFile, ...] = ()
     acquired_at: datetime
+
+
+class ListItem(Model):
+    """One recording of a playlist, channel or feed. ``duration`` in seconds."""
+
+    url: str
+    title: str | None = None
+    published: date | None = None
+    duration: float | None = None
+
+
+class Listing(Model):
+    """What a link to several recordings leads to, in the order of the site.
+
+    Attributes:
+        total: how many recordings the list has before any choice, when the site tells.
+    """
+
+    title: str | None
+    items: tuple[ListItem, ...]
+    total: int | None = None

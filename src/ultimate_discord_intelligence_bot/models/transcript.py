@@ -14,7 +14,7 @@ class Segment(Model):
         index: position in the transcript, from 0.
         start, end: seconds from the beginning of the media.
         text: verbatim.
-        speaker: as named by the captions, else None.
+        speaker: as named by the captions or the user, or ``Speaker 1 (estimated)``; else None.
     """
 
     index: int
@@ -24,6 +24,14 @@ class Segment(Model):
     speaker: str | None = None
 
 
+Origin = Literal[
+    "human captions",
+    "automatic captions",
+    "speech recognition",
+    "low-accuracy speech recognition",
+]
+
+
 class Transcript(Artifact):
     """The whole recording as segments in order of time.
 
@@ -31,12 +39,19 @@ class Transcript(Artifact):
         origin: how the text came about, shown to the reader.
         language: BCP 47 primary tag, e.g. ``en``; None when unknown.
         model: the speech model, when one was used.
+        notes: what the reader should know about the text, one sentence each.
     """
 
     segments: tuple[Segment, ...]
-    origin: Literal["human captions", "automatic captions", "speech recognition"]
+    origin: Origin
     language: str | None = None
     model: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether the words are good enough to quote them and to check facts on them."""
+        return self.origin != "low-accuracy speech recognition"
 
     @property
     def duration(self) -> float:
@@ -47,3 +62,17 @@ class Transcript(Artifact):
     def speakers(self) -> tuple[str, ...]:
         """Named speakers in order of appearance."""
         return tuple(dict.fromkeys(s.speaker for s in self.segments if s.speaker))
+
+
+class Turn(Model):
+    """A stretch of time in which one person speaks; seconds. ``speaker`` counts from 0."""
+
+    start: float
+    end: float
+    speaker: int
+
+
+class Diarization(Artifact):
+    """Who speaks when, by the sound of the voices, in order of time; turns do not overlap."""
+
+    turns: tuple[Turn, ...]
