@@ -128,3 +128,16 @@ class Listing(Model):
     title: str | None
     items: tuple[ListItem, ...]
     total: int | None = None
+
+
+class Growing(Model):
+    """A recording without captions that is still being downloaded, and what is known about it.
+
+    Attributes:
+        path: grows at its end; it is moved when it is whole.
+    """
+
+    path: Path
+    title: str
+    description: str | None = None
+    language: str | None = None
