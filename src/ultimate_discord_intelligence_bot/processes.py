@@ -19,7 +19,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 import structlog
 
@@ -156,9 +156,22 @@ def serve(
             found = error if isinstance(error, AutointelError) else explain(error, request)
             if found is not error:
                 traceback.print_exc()
-            say({"error": {"code": found.code, "message": found.message, "remedy": found.remedy}})
+            say(failure(found))
     sys.stderr.flush()
     os._exit(0)
+
+
+def failure(error: AutointelError) -> Message:
+    """The line that tells the parent of an error."""
+    return {"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}
+
+
+def give_up(say: Say, error: AutointelError) -> NoReturn:
+    """End the child from anywhere, whatever it is doing; nothing of it can catch this."""
+    try:
+        say(failure(error))
+    finally:
+        os._exit(0)
 
 
 def _listen(inbox: Inbox) -> None:

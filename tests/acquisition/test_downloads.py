@@ -206,7 +206,8 @@ async def test_the_worker_dies_with_its_parent(
         "from ultimate_discord_intelligence_bot.processes import delegate\n"
         "from ultimate_discord_intelligence_bot.events import silent\n"
         f"request = dict(task='fetch', url={web.url + '/slow.mp3?2'!r}, folder={str(tmp_path)!r}, "
-        "largest=10**6, longest=3600, timeout=20, language=None)\n"
+        "largest=10**6, longest=3600, timeout=20, language=None, "
+        "allowed_hosts='127.0.0.1', proxy=None)\n"
         "asyncio.run(delegate(WORKER, request, silent))\n"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, str(script))

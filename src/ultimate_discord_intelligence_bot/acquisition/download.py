@@ -44,6 +44,8 @@ async def download(run: Run, progress: Progress) -> Acquisition:
                 "longest": longest,
                 "timeout": settings.network_timeout,
                 "language": settings.language,
+                "allowed_hosts": settings.allowed_hosts,
+                "proxy": settings.proxy,
             },
             progress,
         )

@@ -18,17 +18,21 @@ from .ytdlp import Request, downloader
 _MEGABYTE = 1_000_000
 _LARGEST_PAGE = 64 * _MEGABYTE
 _LARGEST_CAPTIONS = 32 * _MEGABYTE
+_TIMEOUTS_TO_LOOK = 15
 _PROTOCOLS = {"http", "https", "m3u8_native", "m3u8", "http_dash_segments"}
 _SECONDS_BETWEEN_PROGRESS = 0.25
 
 
-def fetch(request: Request, say: Say) -> dict[str, Any]:
+def fetch(request: Request, say: Say, meter: Meter) -> dict[str, Any]:
     """Download one recording and its best captions; returns where they are and what is known."""
     folder = Path(request["folder"])
-    meter = Meter()
     with downloader(request, meter, progress_hooks=[progress_hook(request["largest"], say)]) as ydl:
         say({"progress": {"fraction": None, "message": "looking at the link"}})
-        meter.start(_LARGEST_PAGE, NoMediaFound("The page is endless and offers no media."))
+        meter.start(
+            _LARGEST_PAGE,
+            NoMediaFound("The page is endless and offers no media."),
+            _TIMEOUTS_TO_LOOK * request["timeout"],
+        )
         info = single_item(ydl, request["url"])
         check(info, request["longest"])
         track = choose_track(info, request["language"])

@@ -7,29 +7,49 @@ is made here and nowhere else.
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
-from ..errors import AutointelError
-from ..processes import Inbox, Message, Say, serve
+from ..errors import AutointelError, NoMediaFound
+from ..processes import Inbox, Message, Say, give_up, serve
 from .diagnosis import diagnose
 from .fetching import fetch
+from .guard import Guard
+from .meter import Meter
 from .ytdlp import Request
 
-TASKS: dict[str, Callable[[Request, Say], Message]] = {"fetch": fetch}
+TASKS: dict[str, Callable[[Request, Say, Meter], Message]] = {"fetch": fetch}
+
+_TIMEOUTS_OF_PATIENCE = 3
+_MOST_MEMORY = 1 << 30
 
 
 def work(message: Message, say: Say, inbox: Inbox) -> Message:
     """Do what the parent asks for."""
     request = cast("Request", message)
-    return TASKS[request["task"]](request, say)
+    guard = Guard(request["allowed_hosts"], request["proxy"], partial(give_up, say))
+    guard.install()
+    meter = Meter(guard, _TIMEOUTS_OF_PATIENCE * request["timeout"])
+    return TASKS[request["task"]](request, say, meter)
 
 
 def explain(error: Exception, message: dict[str, Any]) -> AutointelError:
     """The error to show for what yt-dlp or its network stack raised."""
+    if isinstance(error, MemoryError):
+        return NoMediaFound("What the site sends is too much to be understood.")
     return diagnose(error, message["url"])
 
 
+def bound_memory() -> None:
+    """Let nothing that was received, however it is folded, take the memory of the machine."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = _MOST_MEMORY if hard == resource.RLIM_INFINITY else min(_MOST_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
 if __name__ == "__main__":
-    os.environ["YTDLP_NO_PLUGINS"] = "1"
+    os.environ |= {"YTDLP_NO_PLUGINS": "1", "DENO_NO_UPDATE_CHECK": "1"}
+    bound_memory()
     serve(work, explain)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any, TypedDict
 
-from .meter import Meter, MeteredStream
+from ..errors import AutointelError, TooLarge
+from .meter import Meter, MeteredStream, in_memory
+
+_MOST_PIECES = 50_000
 
 
 class Request(TypedDict):
@@ -18,6 +21,8 @@ class Request(TypedDict):
         longest: seconds the recording may last.
         timeout: seconds without an answer after which a connection is given up.
         language: wanted captions, ISO 639 code.
+        allowed_hosts: as the setting has it.
+        proxy: as the setting has it.
     """
 
     task: str
@@ -27,6 +32,8 @@ class Request(TypedDict):
     longest: float
     timeout: float
     language: str | None
+    allowed_hosts: str
+    proxy: str | None
 
 
 class Silent:
@@ -43,12 +50,11 @@ def downloader(request: Request, meter: Meter, **options: Any) -> Any:
 
     class Downloader(YoutubeDL):  # type: ignore[misc]
         def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
-            only = [handler for handler in handlers if handler.RH_KEY == "Requests"]
-            return super().build_request_director(only, preferences)
+            return super().build_request_director([handler_for(meter)], preferences)
 
         def urlopen(self, req: Any) -> Any:
             response = super().urlopen(req)
-            response.fp = MeteredStream(response.fp, meter)
+            response.read = in_memory(response.read)
             return response
 
     return Downloader(
@@ -77,6 +83,58 @@ def downloader(request: Request, meter: Meter, **options: Any) -> Any:
             "quiet": True,
             "noprogress": True,
             "color": "never",
+            # Not from the environment: behind a proxy the guard sees less, so it must be meant.
+            "proxy": request["proxy"] or "",
             **options,
+            "progress_hooks": [refuse_crumbs, *options.get("progress_hooks", ())],
         }
     )
+
+
+def handler_for(meter: Meter) -> Any:
+    """The only way of yt-dlp to the network: guard and meter on every hop of every request."""
+    from requests.adapters import BaseAdapter
+    from yt_dlp.networking._requests import RequestsRH
+    from yt_dlp.networking.exceptions import RequestError
+
+    class Metered(BaseAdapter):
+        def __init__(self, adapter: BaseAdapter) -> None:
+            super().__init__()
+            self.adapter = adapter
+
+        def send(self, request: Any, *args: Any, **options: Any) -> Any:
+            with meter.request(request.url):
+                response = self.adapter.send(request, *args, **options)
+            response.raw = MeteredStream(response.raw, meter, request.url)
+            return response
+
+        def close(self) -> None:
+            self.adapter.close()
+
+    class GuardedRH(RequestsRH):  # type: ignore[misc]
+        RH_NAME = "requests"
+
+        def _create_instance(self, **options: Any) -> Any:
+            session = super()._create_instance(**options)
+            for prefix, adapter in list(session.adapters.items()):
+                session.mount(prefix, Metered(adapter))
+            return session
+
+        def _send(self, request: Any) -> Any:
+            try:
+                return super()._send(request)
+            except AutointelError as error:
+                # Anything else would be taken for a defect of this handler.
+                raise RequestError(cause=error) from error
+
+    return GuardedRH
+
+
+def refuse_crumbs(status: dict[str, Any]) -> None:
+    """End a download that comes in so many pieces that asking for them would never end."""
+    if (status.get("fragment_count") or 0) > _MOST_PIECES:
+        raise TooLarge(
+            f"The recording comes in {status['fragment_count']} pieces; at most {_MOST_PIECES} "
+            "are fetched.",
+            "Look for another copy of it, one that is a single file.",
+        )
