@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import NotMedia
 
@@ -16,8 +16,16 @@ _FORMATS = (
 """Demuxers that read one file and no other: playlists, concat scripts and pictures are left out."""
 
 
+class Readable(Protocol):
+    """A media file that can only be read from its beginning to its end."""
+
+    name: str
+
+    def read(self, size: int) -> bytes: ...
+
+
 @contextmanager
-def open_container(path: Path) -> Iterator[Any]:
+def open_container(source: Path | Readable) -> Iterator[Any]:
     """Open an audio or video file with PyAV and close it at the end.
 
     Only formats that cannot refer to other files or addresses are recognised, whatever the name
@@ -30,8 +38,9 @@ def open_container(path: Path) -> Iterator[Any]:
     import av
 
     options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    file = str(source.absolute()) if isinstance(source, Path) else source
     try:
-        with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
+        with av.open(file, options=options, metadata_errors="replace") as container:
             yield container
     except av.FFmpegError as error:
-        raise NotMedia(f"{path.name} is no audio or video file, or it is damaged.") from error
+        raise NotMedia(f"{source.name} is no audio or video file, or it is damaged.") from error

@@ -2,260 +2,193 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import structlog
-from numpy.typing import NDArray
-
-from ..containers import open_container
-from ..errors import NoAudio, NoSpeech, TranscriptionError
+from ..errors import NoSpeech, TooLong, TranscriptionError
 from ..events import Progress
 from ..models.transcript import Transcript
 from ..settings import Settings
+from .credibility import Sceptic, without_loops
 from .cue import Cue, in_order
+from .hotwords import hotwords
 from .sentences import segments
-from .weights import load_model
+from .sound import RATE, Block, Samples, blocks, windows
+from .weights import choose, load
 
-RATE = 16000
-"""Samples per second, as the speech models want them."""
-
-_BLOCK = 300.0
-"""Seconds that are listened to at a time; a cut falls into a pause."""
-
-_PAUSE = {"min_silence_duration_ms": 500}
-_SURE_OF_SILENCE = 0.3
-_GARBLED = 2.4
-_ECHO = 4
-_SILENCE_PHRASES = {
-    "thanks for watching",
-    "thank you for watching",
-    "thank you so much for watching",
-    "please subscribe",
-    "please subscribe to my channel",
-    "like and subscribe",
-    "subtitles by the amara.org community",
-    "thank you",
-    "thanks",
-    "bye",
-    "you",
-}
-"""What Whisper says to silence: captions that its training data had there."""
-
-log = structlog.get_logger(__name__)
-
-Samples = NDArray[np.float32]
+_BATCH = 16
+"""Windows that a GPU works on at once; turbo takes about 6 GB for them."""
 
 
-class Stopped(Exception):
-    """Nobody waits for the result any more."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A stretch of sound that begins and ends in a pause where there is one.
+class Whisper:
+    """A loaded speech model with its hint.
 
     Attributes:
-        start: seconds from the beginning of the recording.
-        speaks: whether the voice detector heard somebody.
-    """
-
-    start: float
-    samples: Samples
-    speaks: bool
-
-
-def recognise(
-    path: Path, settings: Settings, progress: Progress, stop: threading.Event
-) -> Transcript:
-    """Listen to a recording.
-
-    A voice detector comes first: silence is told as such even where no speech model is installed.
+        hint: the hot words, or None.
 
     Args:
-        path: audio or video.
         settings: model, device and language.
-        progress: told the share of the sound that is done.
-        stop: set it to end the work within one window of 30 s of sound.
+        terms: words that may be rare (see ``hotwords``).
 
     Raises:
-        NotMedia, NoAudio: the file is damaged or has no sound.
-        NoSpeech: nobody says anything.
         ModelMissing: the model is not on this machine.
-        TranscriptionError: the device cannot be used.
+        TranscriptionError: the device cannot be used, or the language is unknown to the model.
     """
-    words: list[Cue] = []
-    language = settings.language
-    model: Any = None
-    total = _duration(path)
-    for block in blocks(path, stop, _BLOCK):
-        progress(_share(block.start, total), "listening")
-        if not block.speaks:
-            continue
-        model = model or _model(settings)
-        with _explained(settings):
-            heard, language = _listen(model, block, language)
-            for segment in _credible(heard, block.start):
-                if stop.is_set():
-                    raise Stopped
-                words += _spoken_words(segment, block.start)
-                progress(_share(block.start + segment.end, total), "listening")
-    found = segments(in_order(words))
-    if not found:
-        raise NoSpeech(f"Nobody speaks in {path.name}.")
-    return Transcript(
-        segments=found,
-        origin="speech recognition",
-        language=language,
-        model=f"faster-whisper {Path(settings.whisper_model).name}",
-    )
 
+    def __init__(self, settings: Settings, terms: Sequence[str]) -> None:
+        self.choice = choose(settings)
+        model = load(self.choice)
+        if settings.language and settings.language not in model.supported_languages:
+            raise TranscriptionError(
+                f"The speech model {self.choice.name} does not know the language "
+                f"“{settings.language}”.",
+                "Use another AUTOINTEL_WHISPER_MODEL, or correct AUTOINTEL_LANGUAGE.",
+            )
+        self.hint = hotwords(terms, lambda text: len(model.hf_tokenizer.encode(text).ids))
+        self._engine = _batched(model) if self.choice.device == "cuda" else model
 
-def _model(settings: Settings) -> Any:
-    model = load_model(settings)
-    if settings.language and settings.language not in model.supported_languages:
-        raise TranscriptionError(
-            f"The speech model {settings.whisper_model} does not know the language "
-            f"“{settings.language}”.",
-            "Use another AUTOINTEL_WHISPER_MODEL, or correct AUTOINTEL_LANGUAGE.",
+    def recognise(self, block: Block, language: str | None) -> tuple[Iterator[Any], str]:
+        """Start recognising a block.
+
+        Args:
+            block: with some speech in it.
+            language: as an ISO 639 code; None means detect.
+
+        Returns:
+            The model's segments as they come, and the language.
+        """
+        clips = windows(block.speech)
+        options: dict[str, Any]
+        if self.choice.device == "cuda":
+            stretches = [{"start": start, "end": end} for start, end in clips]
+            options = {"clip_timestamps": stretches, "beam_size": 5, "batch_size": _BATCH}
+        else:
+            flat = [time for clip in clips for time in clip]
+            options = {"clip_timestamps": flat, "beam_size": 1, "temperature": (0.0, 0.4, 0.8)}
+        heard, info = self._engine.transcribe(
+            block.samples,
+            language=language,
+            condition_on_previous_text=False,
+            without_timestamps=False,
+            word_timestamps=True,
+            hotwords=self.hint,
+            vad_filter=False,
+            **options,
         )
-    return model
+        return iter(heard), str(info.language)
 
 
-def _share(seconds: float, total: float | None) -> float | None:
-    return min(1.0, seconds / total) if total else None
+class Listener:
+    """Turns the sound of one recording into a transcript.
 
+    Attributes:
+        heard_until: seconds of sound that were listened to.
 
-# -- sound ------------------------------------------------------------------------------------
-
-
-def _duration(path: Path) -> float | None:
-    with open_container(path) as container:
-        return container.duration / 1_000_000 if container.duration else None
-
-
-def blocks(path: Path, stop: threading.Event, seconds: float) -> Iterator[Block]:
-    """The sound of a file in blocks of at most ``seconds``, cut in pauses of speech.
-
-    Raises:
-        NotMedia, NoAudio: the file is damaged or has no sound.
-        Stopped: once ``stop`` is set.
+    Args:
+        settings: model, device, language and the longest recording.
+        terms: words that may be rare (see ``hotwords``).
+        progress: told how far it is, by the time of the recording.
     """
-    size = int(seconds * RATE)
-    start, rest = 0, np.zeros(0, np.float32)
-    for piece in _pieces(_decoded(path, stop), size):
-        rest = np.concatenate([rest, piece])
-        while len(rest) >= size:
-            cut, speaks = _pause(rest[:size])
-            yield Block(start / RATE, rest[:cut], speaks)
-            start, rest = start + cut, rest[cut:]
-    if len(rest):
-        _, speaks = _pause(rest)
-        yield Block(start / RATE, rest, speaks)
+
+    def __init__(self, settings: Settings, terms: Sequence[str], progress: Progress) -> None:
+        self.heard_until = 0.0
+        self._settings = settings
+        self._terms = terms
+        self._progress = progress
+        self._whisper: Whisper | None = None
+
+    def load(self) -> Whisper:
+        """The speech model, loaded once.
+
+        Raises:
+            ModelMissing, TranscriptionError: as `Whisper`.
+        """
+        if self._whisper is None:
+            self._progress(None, "loading the speech model")
+            self._whisper = Whisper(self._settings, self._terms)
+        return self._whisper
+
+    def transcript(self, sound: Iterable[Samples], total: float | None, name: str) -> Transcript:
+        """Listen to a recording.
+
+        A voice detector comes first: silence is told as such even where no speech model is
+        installed.
+
+        Args:
+            sound: see `samples_of`.
+            total: seconds of the recording, when known.
+            name: of the recording, for messages.
+
+        Raises:
+            NotMedia, NoAudio: the file is damaged or has no sound.
+            NoSpeech: nobody says anything.
+            TooLong: there is more sound than the settings allow.
+            ModelMissing, TranscriptionError: as `Whisper`.
+        """
+        words, language = self._words(sound, total, name)
+        found = segments(in_order(words))
+        if not found:
+            raise NoSpeech(f"Nobody speaks in {name}.")
+        choice = self.load().choice
+        return Transcript(
+            segments=found,
+            origin="speech recognition",
+            language=language,
+            model=f"faster-whisper {choice.name}",
+            notes=(choice.note,) if choice.note else (),
+        )
+
+    def _words(
+        self, sound: Iterable[Samples], total: float | None, name: str
+    ) -> tuple[list[Cue], str | None]:
+        """Every word, and the language, which is that of the first words."""
+        words: list[Cue] = []
+        language = self._settings.language
+        sceptic: Sceptic | None = None
+        longest = self._settings.max_duration_hours * 3600
+        for block in blocks(sound):
+            self._tell(block.start, total)
+            if block.start > longest:
+                raise TooLong(f"{name} goes on after {longest / 3600:g} hours.")
+            if block.speech:
+                whisper = self.load()
+                sceptic = sceptic or Sceptic(whisper.hint)
+                with _explained(whisper.choice.device):
+                    heard, language = whisper.recognise(block, language)
+                    told = self._telling(heard, block.start, total)
+                    for segment in sceptic.credible(told, block.speech, block.start):
+                        words += without_loops(_spoken_words(segment, block.start))
+            self.heard_until = block.start + len(block.samples) / RATE
+        return words, language
+
+    def _telling(self, heard: Iterator[Any], offset: float, total: float | None) -> Iterator[Any]:
+        for segment in heard:
+            self._tell(offset + float(segment.end), total)
+            yield segment
+
+    def _tell(self, seconds: float, total: float | None) -> None:
+        of_total = f" of {_clock(total)}" if total else ""
+        share = min(1.0, seconds / total) if total else None
+        self._progress(share, f"listening {_clock(seconds)}{of_total}")
 
 
-def _pause(samples: Samples) -> tuple[int, bool]:
-    """Where to cut after the last pause, and whether anybody speaks before the cut."""
-    from faster_whisper.vad import get_speech_timestamps
+def _batched(model: Any) -> Any:
+    from faster_whisper import BatchedInferencePipeline
 
-    heard = get_speech_timestamps(samples, **_PAUSE)
-    if not heard:
-        return len(samples), False
-    last = heard[-1]
-    unfinished = last["end"] >= len(samples) - RATE // 2
-    if unfinished and last["start"] > len(samples) // 2:
-        return int(last["start"]), len(heard) > 1
-    return len(samples), True
-
-
-def _pieces(decoded: Iterator[Samples], size: int) -> Iterator[Samples]:
-    """Small frames put together, so that sound is not copied over and over."""
-    waiting: list[Samples] = []
-    length = 0
-    for samples in decoded:
-        waiting.append(samples)
-        length += len(samples)
-        if length >= size:
-            yield np.concatenate(waiting)
-            waiting, length = [], 0
-    if waiting:
-        yield np.concatenate(waiting)
-
-
-def _decoded(path: Path, stop: threading.Event) -> Iterator[Samples]:
-    import av
-
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-    with open_container(path) as container:
-        if not container.streams.audio:
-            raise NoAudio(f"{path.name} has no sound track.")
-        for packet in container.demux(audio=0):
-            if stop.is_set():
-                raise Stopped
-            try:
-                frames = packet.decode()
-            except av.InvalidDataError:
-                continue  # a damaged packet costs a few milliseconds of sound
-            for frame in frames:
-                frame.pts = None
-                for resampled in resampler.resample(frame):
-                    yield resampled.to_ndarray()[0]
-        for resampled in resampler.resample(None):
-            yield resampled.to_ndarray()[0]
-
-
-# -- words ------------------------------------------------------------------------------------
-
-
-def _listen(model: Any, block: Block, language: str | None) -> tuple[Iterator[Any], str]:
-    """Start recognising a block; the language found is kept for the blocks after it."""
-    heard, info = model.transcribe(
-        block.samples,
-        language=language,
-        beam_size=5 if model.model.device == "cuda" else 1,
-        temperature=(0.0, 0.4, 0.8),
-        condition_on_previous_text=False,
-        word_timestamps=True,
-        vad_filter=True,
-        vad_parameters=_PAUSE,
-    )
-    return heard, str(info.language)
+    return BatchedInferencePipeline(model)
 
 
 @contextmanager
-def _explained(settings: Settings) -> Iterator[None]:
+def _explained(device: str) -> Iterator[None]:
     """Turn what the engine raises into what a user can mend."""
     try:
         yield
     except RuntimeError as error:
         raise TranscriptionError(
-            f"Speech recognition failed on {settings.whisper_device}: {error}.",
-            "Set AUTOINTEL_WHISPER_DEVICE=cpu and try again.",
+            f"Speech recognition failed on {device}: {error}.",
+            "Set AUTOINTEL_WHISPER_DEVICE=cpu, or a smaller AUTOINTEL_WHISPER_MODEL.",
         ) from error
-
-
-def _credible(heard: Iterator[Any], offset: float) -> Iterator[Any]:
-    """Without what Whisper makes up: garbled repetition, echoes of itself, phrases to silence."""
-    before = ""
-    for segment in heard:
-        said = segment.text.strip()
-        plain = said.lower().strip(" .!?")
-        made_up = (
-            segment.compression_ratio > _GARBLED
-            or (plain == before and len(plain.split()) >= _ECHO)
-            or (plain in _SILENCE_PHRASES and segment.no_speech_prob > _SURE_OF_SILENCE)
-        )
-        before = plain
-        if made_up:
-            at = round(offset + float(segment.start), 1)
-            log.info("speech_passed_over", at=at, text=said[:80])
-        elif said:
-            yield segment
 
 
 def _spoken_words(segment: Any, offset: float) -> list[Cue]:
@@ -269,3 +202,9 @@ def _spoken_words(segment: Any, offset: float) -> list[Cue]:
     if " ".join(word.text for word in words).replace(" ", "") == text.replace(" ", ""):
         return words
     return [Cue(offset + float(segment.start), offset + float(segment.end), text)]
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,177 @@
+"""Speech recognition, from the parent's side: start the process that listens, and believe it.
+
+Cancelling kills that process at once; a crash of a decoder in it is an error like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ..errors import AutointelError, ModelMissing, NoSpeech, TranscriptionError, WorkerDied
+from ..events import Progress
+from ..models.media import Acquisition, Growing, MediaFile
+from ..models.transcript import Transcript
+from ..processes import Child, Message
+from ..settings import Settings
+from .hotwords import terms
+from .weights import choose
+
+WORKER = "ultimate_discord_intelligence_bot.transcription.worker"
+
+log = structlog.get_logger(__name__)
+
+
+class Listening:
+    """A process that listens to a recording while it is being downloaded.
+
+    What it hears counts only if it turns out to have heard exactly the finished file; else the
+    caller listens again. Must be created in a running event loop, and ended with `cancel`.
+
+    Attributes:
+        terms: the hint that the speech model was given.
+    """
+
+    def __init__(self, growing: Growing, settings: Settings) -> None:
+        self.terms = terms(growing.title, growing.description)
+        self._progress: Progress | None = None
+        self._whole: asyncio.Future[MediaFile] = asyncio.get_running_loop().create_future()
+        request = _request("listen", growing.path, settings, self.terms)
+        self._work = asyncio.create_task(self._listen(request))
+
+    async def finish(self, media: MediaFile, progress: Progress) -> Transcript | None:
+        """Tell that the file is whole, and wait for its transcript.
+
+        Args:
+            media: the finished file, wherever it is now.
+            progress: told how far the listening is.
+
+        Returns:
+            None where it was given up: an unsuitable container, no speech model, or another file
+            than the one that was listened to.
+        """
+        self._progress = progress
+        if not self._whole.done():
+            self._whole.set_result(media)
+        try:
+            return await self._work
+        except AutointelError as error:
+            log.info("listening_given_up", reason=error.message)
+            return None
+
+    async def cancel(self) -> None:
+        """Kill the process; without effect when it has ended."""
+        self._work.cancel()
+        with suppress(asyncio.CancelledError, AutointelError):
+            await self._work
+
+    async def _listen(self, request: Message) -> Transcript:
+        async with Child(WORKER, request) as child:
+            telling = asyncio.create_task(self._tell(child))
+            try:
+                return await _transcript(child, self._pass_on)
+            finally:
+                telling.cancel()
+
+    async def _tell(self, child: Child) -> None:
+        media = await self._whole
+        await child.tell({"sha256": media.sha256, "path": str(media.path)})
+
+    def _pass_on(self, fraction: float | None, message: str) -> None:
+        if self._progress is not None:
+            self._progress(fraction, message)
+
+
+def listen(growing: Growing, settings: Settings) -> Listening:
+    """Begin to listen to a recording that is still being downloaded; the model is loaded at once.
+
+    To be called in a running event loop.
+    """
+    return Listening(growing, settings)
+
+
+async def recognise(
+    acquisition: Acquisition,
+    settings: Settings,
+    progress: Progress,
+    listening: Listening | None = None,
+) -> Transcript:
+    """Listen to a recording in a process of its own. Cancelling ends it at once.
+
+    Args:
+        acquisition: with its media.
+        settings: engine, model, device and language.
+        progress: told how far it is, by the time of the recording.
+        listening: what was begun while the recording was downloaded; it is ended here.
+
+    Raises:
+        NotMedia, NoAudio: the file is damaged or has no sound.
+        NoSpeech: nobody says anything.
+        TooLong: there is more sound than the settings allow.
+        ModelMissing: the model is not on this machine, and the settings allow no other way.
+        TranscriptionError: the device cannot be used.
+        WorkerDied: the process was killed, mostly for lack of memory.
+    """
+    media, source = acquisition.media, acquisition.source
+    if media is None:
+        raise NoSpeech("There is neither sound nor captions.")
+    hint = terms(source.title, source.description)
+    if listening is not None:
+        found = await _finished(listening, media, progress, hint)
+        if found is not None:
+            return found
+    progress(0.0, "listening")
+    try:
+        async with Child(WORKER, _request("recognise", media.path, settings, hint)) as child:
+            return await _transcript(child, progress)
+    except WorkerDied as error:
+        raise WorkerDied(
+            f"The process that listened to {media.path.name} was killed or crashed.",
+            "If the memory ran out, set AUTOINTEL_WHISPER_MODEL to a smaller model "
+            "(`autointel models list`); else the file may be damaged: give its captions.",
+        ) from error
+
+
+def engine(settings: Settings) -> str:
+    """What would listen to a recording now: of two equal answers the transcripts are equal, too."""
+    if settings.offline_asr == "only":
+        return "pocketsphinx"
+    try:
+        choice = choose(settings)
+    except ModelMissing:
+        return "none" if settings.offline_asr == "never" else "pocketsphinx"
+    except TranscriptionError:
+        return "none"
+    return f"{choice.folder} {choice.device} {choice.compute}"
+
+
+async def _finished(
+    listening: Listening, media: MediaFile, progress: Progress, hint: Sequence[str]
+) -> Transcript | None:
+    try:
+        if tuple(hint) != listening.terms:
+            return None
+        return await listening.finish(media, progress)
+    finally:
+        await listening.cancel()
+
+
+def _request(task: str, path: Path, settings: Settings, hint: Sequence[str]) -> Message:
+    return {
+        "task": task,
+        "path": str(path),
+        "terms": list(hint),
+        "settings": settings.model_dump(mode="json"),
+    }
+
+
+async def _transcript(child: Child, progress: Progress) -> Transcript:
+    """Put together what the process says."""
+    segments: list[Any] = []
+    rest = await child.result(progress, lambda notice: segments.extend(notice["segments"]))
+    return Transcript.model_validate({**rest, "segments": segments})
