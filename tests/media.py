@@ -57,15 +57,22 @@ def _resonance(signal: NDArray[Any], frequency: float, width: float) -> NDArray[
     return np.convolve(signal, response)[: len(signal)]
 
 
-def write_audio(path: Path, sound: NDArray[Any], title: str | None = None) -> Path:
-    """Encode mono sound, -1 to 1, at 16 kHz (Opus at 48 kHz)."""
+_CODECS = {
+    ".mp3": "mp3",
+    ".flac": "flac",
+    **dict.fromkeys((".ogg", ".opus", ".webm", ".mkv"), "libopus"),
+    **dict.fromkeys((".mp4", ".m4a", ".aac", ".ts"), "aac"),
+}
+
+
+def write_audio(path: Path, sound: NDArray[Any], title: str | None = None, **options: str) -> Path:
+    """Encode mono sound, -1 to 1, at 16 kHz (Opus at 48 kHz); options are the container's."""
     import av
 
-    codecs = {".mp3": "mp3", ".ogg": "libopus", ".mp4": "aac", ".m4a": "aac"}
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options) as container:
         if title:
             container.metadata["title"] = title
-        stream: Any = container.add_stream(codecs.get(path.suffix, "pcm_s16le"), rate=RATE)
+        stream: Any = container.add_stream(_CODECS.get(path.suffix, "pcm_s16le"), rate=RATE)
         stream.layout = "mono"
         _encode_audio(container, stream, sound)
     return path

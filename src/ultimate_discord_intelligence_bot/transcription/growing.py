@@ -74,3 +74,10 @@ class GrowingFile:
             if len(data) == size or final:
                 return data
             self._whole.wait(_WAIT)
+
+
+def whole_file(path: Path) -> GrowingFile:
+    """A file that grows no more, read in the same way."""
+    whole = threading.Event()
+    whole.set()
+    return GrowingFile(path, whole)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..containers import Readable, open_container
 from ..errors import NoAudio, NotMedia
+from .growing import whole_file
 
 RATE = 16000
 """Samples per second, as the speech models want them."""
@@ -73,7 +76,7 @@ def samples_of(source: Path | Readable, stop: threading.Event | None = None) -> 
     import av
 
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-    with open_container(source) as container:
+    with _opened(source) as container:
         if not container.streams.audio:
             raise NoAudio(f"{source.name} has no sound track.")
         for packet in container.demux(audio=0):
@@ -91,6 +94,25 @@ def samples_of(source: Path | Readable, stop: threading.Event | None = None) -> 
                     yield resampled.to_ndarray()[0]
         for resampled in resampler.resample(None):
             yield resampled.to_ndarray()[0]
+
+
+@contextmanager
+def _opened(source: Path | Readable) -> Iterator[Any]:
+    """Open a file; an MP3 always as if it still grew.
+
+    FFmpeg cuts the padding at the end of an MP3 only where it can seek, and a recording must not
+    sound different for having been heard during its download.
+    """
+    if isinstance(source, Path):
+        with open_container(source) as container:
+            if container.format.name != "mp3":
+                yield container
+                return
+        with closing(whole_file(source)) as file, open_container(file) as container:
+            yield container
+    else:
+        with open_container(source) as container:
+            yield container
 
 
 def blocks(sound: Iterable[Samples], seconds: float = BLOCK) -> Iterator[Block]:
