@@ -135,7 +135,7 @@ class Heard(Protocol):
 
 
 class Sceptic:
-    """Tells made-up segments of one recording; remembers what was said before.
+    """Tells made-up segments of one recording; remembers what it believed before.
 
     Args:
         hint: the hot words that the model was given, which it may echo.
@@ -160,8 +160,8 @@ class Sceptic:
             if not said:
                 continue
             reason = self._reason(segment, said, speech)
-            self._before.append(_plain(said))
             if reason is None:
+                self._before.append(_plain(said))
                 yield segment
             else:
                 at = round(offset + float(segment.start), 1)
