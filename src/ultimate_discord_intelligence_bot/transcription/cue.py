@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
+from typing import Self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cue:
     """Text that was on screen, or a word that was heard.
 
@@ -24,9 +25,18 @@ class Cue:
     speaker: str | None = None
     new_turn: bool = False
 
+    def at(self, start: float, end: float) -> Self:
+        """The same at another time."""
+        return type(self)(start, end, self.text, self.speaker, self.new_turn)
+
 
 _SHOWN_AT_MOST = 10.0
 _SECONDS_PER_CHARACTER = 0.25
+
+
+def readable(characters: int) -> float:
+    """Seconds that a text of so many characters can take, said or shown as slowly as can be."""
+    return _SHOWN_AT_MOST + _SECONDS_PER_CHARACTER * characters
 
 
 def in_order(cues: Iterable[Cue]) -> list[Cue]:
@@ -49,18 +59,18 @@ def in_order(cues: Iterable[Cue]) -> list[Cue]:
 
 def _sane(cue: Cue) -> Cue:
     start = max(0.0, cue.start)
-    longest = _SHOWN_AT_MOST + _SECONDS_PER_CHARACTER * len(cue.text)
-    return replace(cue, start=start, end=min(max(start, cue.end), start + longest))
+    end = min(max(start, cue.end), start + readable(len(cue.text)))
+    return cue.at(start, end)
 
 
 def _shared(group: list[Cue], end: float) -> list[Cue]:
     if len(group) == 1:
-        return [replace(group[0], end=end)]
+        return [group[0].at(group[0].start, end)]
     start, total = group[0].start, sum(len(cue.text) for cue in group)
     shared, done = [], 0
     for cue in group:
         first = start + (end - start) * done / total
         done += len(cue.text)
         last = end if done == total else start + (end - start) * done / total
-        shared.append(replace(cue, start=first, end=last))
+        shared.append(cue.at(first, last))
     return shared

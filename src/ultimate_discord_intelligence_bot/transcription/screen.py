@@ -5,42 +5,70 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, takewhile
 
-from .cue import Cue
+from .cue import Cue, readable
 
 # One-word marks that stand in the text while it is taken apart; control characters cannot come
 # from a file, they are removed first.
-_VOICE, _NAME, _TURN = "\x01", "\x02", "\x03"
-_MARKS = (_VOICE, _NAME, _TURN)
-_SPACE_IN_NAME = "\x04"
+_VOICE, _NAME, _TURN, _TIME = "\x01", "\x02", "\x03", "\x05"
+_MARKS = (_VOICE, _NAME, _TURN, _TIME)
+_SPACE_IN_NAME, _END_OF_TIME = "\x04", "\x06"
 
-_INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u200e\u200f\u2060\ufeff]")
-_VOICE_TAG = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>|</v>", re.IGNORECASE)
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060"
+    "\u2066-\u2069\ufeff]"
+)
+_VOICE_TAG = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]*)>|</v>", re.IGNORECASE)
+_TIME_TAG = re.compile(r"<(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}\.\d{1,6})>")
+_TIME_IN_WORD = re.compile(rf"(?<=\S){_TIME}[\d.]+{_END_OF_TIME}(?=[^\s{_END_OF_TIME}])")
+_TIME_MARK = re.compile(rf"({_TIME}[\d.]+){_END_OF_TIME}")
 _TAG = re.compile(
     r"</?(?:[cbius]|ruby|rt|lang|font|span)(?:[.\s][^<>]*)?>|<[\d:.]+>|\{\\[^{}]*\}", re.IGNORECASE
 )
+_ENDLESS_NUMBER = re.compile(r"&#\d{9,};?")
 _CHEVRONS = re.compile(r"(?:^|(?<=\s))>>+")
-_DASH = re.compile(r"^[-–—]\s*(?=[^\W\d]|[\"'“‘¿¡])")
-_SPEAKER = re.compile(rf"^((?:{_TURN}\s*)?)([^\W\d_][\w.'’-]*(?: [\w.'’-]+){{0,3}}):\s+(?=\S)")
+_DASH = re.compile(rf"(?:^|(?<=[.!?…] )|(?<={_TURN} )\s*)[-–—]\s*(?=[^\W\d]|[\"'“‘¿¡\[])")
+_SPEAKER = re.compile(
+    rf"^((?:{_TURN}\s*)?)(\[)?([^\W\d_][\w.'’-]*(?: [\w.'’-]+){{0,3}})(?(2)\]):(?:\s+|$)"
+    rf"|^((?:{_TURN}\s*)?)([^\W\d_]\w{{0,15}})：\s*"
+)
 _SMALL_WORDS = {"de", "la", "van", "von", "der", "of", "the", "bin", "al"}
+_HABIT, _MOSTLY, _ALWAYS = 3, 0.6, 0.9
+"""Lines with names that make a habit; shares of captions that begin with one."""
+
+_BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)")
 _SOUND = re.compile(
-    r"\[[^\[\]]*\b(?:music|applau\w+|laugh\w*|chuckl\w*|cheer\w*|sing\w*|nois\w+|sounds?|silence"
-    r"|cough\w*|sighs?|crosstalk|inaudible|indistinct)\b[^\[\]]*\]",
+    r"\b(?:m[uúü]s[iy][ckqz]\w*|música|musi[ck]a|appla\w+|aplau\w+|laugh\w*|chuckl\w*|cheer\w*"
+    r"|sing(?:s|ing)?|nois\w+|sounds?|silence|cough\w*|sigh\w*|gasp\w*|groan\w*|grunt\w*|scream\w*"
+    r"|crosstalk|inaudible|indistinct|gelächter|lachen|rires?|risas?|risate|музыка|аплодисменты"
+    r"|смех|音楽|音乐|拍手|笑い?|음악|박수)\b",
     re.IGNORECASE,
 )
-_SOUNDS = re.compile(r"(?:\s*(?:\[[^\[\]]*\]|[♪♫][^♪♫]*[♪♫]?))+\s*")
+_WORDS_OF_A_SOUND = 4
+_NOISE = re.compile(r"(?:\[[^\[\]]*\]\s*)+")
+_SONG = re.compile(r"[♪♫♬]+[^♪♫♬]*(?:[♪♫♬]+|$)|^# [^#]*(?:#|$)")
+_NOTES = re.compile(r"[♪♫♬]|^# | #$")
+
+_WORD_LASTS = 2.0
+"""Seconds of a word whose beginning is known, at most: what follows is a pause."""
+
+_ROLLING_WORDS = 100
+"""Captions show no more words again than these."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A caption as it is shown, with markup; times in seconds."""
+    """A caption as it is shown, with markup as in WebVTT; times in seconds.
+
+    An end that nobody knows is infinite.
+    """
 
     start: float
     end: float
-    lines: Sequence[str]
+    lines: tuple[str, ...]
 
 
 def spoken(captions: Sequence[Shown]) -> list[Cue]:
@@ -48,52 +76,94 @@ def spoken(captions: Sequence[Shown]) -> list[Cue]:
 
     A voice tag names the speaker for its caption; ``NAME:`` at the beginning of a line does until
     the next name or turn, if the file does that regularly; ``>>`` and a leading dash begin a turn
-    of somebody unnamed.
+    of somebody unnamed. Inline time tags give words their own times. Lyrics between musical notes
+    are left out, except where there is little else.
+
+    Args:
+        captions: in order of time.
     """
     marked = [[_marked(line) for line in caption.lines] for caption in captions]
-    names = _habitual_names(line for lines in marked for line in lines)
-    words = [[_named(line, names).split() for line in lines] for lines in marked]
-    return list(_cues(captions, _without_rolling(words)))
+    names = _habitual_names(marked)
+    words = _without_rolling([[_named(line, names).split() for line in lines] for lines in marked])
+    return list(_cues(captions, words, _is_song(words)))
+
+
+# -- marks ------------------------------------------------------------------------------------
 
 
 def _marked(line: str) -> str:
     line = _INVISIBLE.sub("", line)
-    line = _TAG.sub("", _VOICE_TAG.sub(lambda tag: _mark(_VOICE, tag[1] or ""), line))
-    line = _SOUND.sub(" ", html.unescape(line)).strip()
+    if "<" in line or "{" in line:
+        line = _VOICE_TAG.sub(lambda tag: _mark(_VOICE, tag[1] or ""), line)
+        line = _TAG.sub("", _TIME_TAG.sub(_time_mark, line))
+        line = _TIME_MARK.sub(r" \1 ", _TIME_IN_WORD.sub("", line))
+    line = _BRACKETS.sub(_without_sound, _unescaped(line)).strip()
     return _DASH.sub(f"{_TURN} ", _CHEVRONS.sub(f" {_TURN} ", line)).strip()
 
 
+def _unescaped(text: str) -> str:
+    return html.unescape(_ENDLESS_NUMBER.sub("\ufffd", text)) if "&" in text else text
+
+
 def _mark(kind: str, name: str) -> str:
-    name = " ".join(html.unescape(_INVISIBLE.sub("", name)).split())[:80]
+    name = " ".join(_unescaped(_INVISIBLE.sub("", name)).split())[:80]
     return f" {kind}{name.replace(' ', _SPACE_IN_NAME)} "
 
 
-def _habitual_names(lines: Iterable[str]) -> set[str]:
+def _time_mark(tag: re.Match[str]) -> str:
+    seconds = int(tag[1] or 0) * 3600 + int(tag[2]) * 60 + float(tag[3])
+    return f"{_TIME}{seconds:.3f}{_END_OF_TIME}"
+
+
+def _without_sound(brackets: re.Match[str]) -> str:
+    """Nothing in place of ``[Music]`` or ``(laughs)``; round brackets may hold speech."""
+    inside = brackets[0]
+    if inside[0] == "(" and len(inside.split(maxsplit=_WORDS_OF_A_SOUND)) > _WORDS_OF_A_SOUND:
+        return inside
+    return " " if _SOUND.search(inside) else inside
+
+
+# -- names ------------------------------------------------------------------------------------
+
+
+def _habitual_names(captions: list[list[str]]) -> set[str]:
     """The ``NAME:`` prefixes that are speakers and not just a word before a colon.
 
-    A name must come back, and there must be at least three such lines; where all of those are in
-    capitals, another one in capitals need not come back.
+    Where nearly every caption begins with one, all are. Otherwise a name must come back, and there
+    must be at least three such lines; where all of those are in capitals, another one in capitals
+    need not come back. A word in small letters must begin most of the captions.
     """
-    seen = Counter(match[2] for line in lines if (match := _SPEAKER.match(line)))
-    named = {name: count for name, count in seen.items() if _is_name(name)}
-    often = {name for name, count in named.items() if count > 1}
-    if sum(named[name] for name in often) < 3:
+    seen = Counter(name for lines in captions for line in lines if (name := _name(line)))
+    first = [_name(lines[0]) for lines in captions if lines]
+    small = 1 - first.count(None) / max(1, len(first)) > _MOSTLY
+    named = {n for n in seen if _is_name(n) or (small and n.islower() and " " not in n)}
+    often = {name for name in named if seen[name] > 1}
+    if len(first) >= _HABIT and sum(name in named for name in first) > _ALWAYS * len(first):
+        return often | set(filter(_is_name, named))
+    if sum(seen[name] for name in often) < _HABIT:
         return set()
     if all(name.isupper() for name in often):
         return {name for name in named if name.isupper()}
     return often
 
 
+def _name(line: str) -> str | None:
+    match = _SPEAKER.match(line)
+    return (match[3] or match[5]) if match else None
+
+
 def _is_name(text: str) -> bool:
-    words = text.split()
-    return all(w[0].isupper() or w[0].isdigit() or w in _SMALL_WORDS for w in words)
+    return all(not w[0].islower() or w in _SMALL_WORDS for w in text.split())
 
 
 def _named(line: str, names: set[str]) -> str:
     match = _SPEAKER.match(line)
-    if not match or match[2] not in names:
+    if not match or (name := match[3] or match[5]) not in names:
         return line
-    return _mark(_NAME, match[2]) + line[match.end() :]
+    return _mark(_NAME, name) + line[match.end() :]
+
+
+# -- repetition -------------------------------------------------------------------------------
 
 
 def _without_rolling(captions: list[list[list[str]]]) -> list[list[str]]:
@@ -102,45 +172,79 @@ def _without_rolling(captions: list[list[list[str]]]) -> list[list[str]]:
     Captions count as rolling only if at least 40 % of them begin with the end of the one before,
     since people say "Yes." twice.
     """
+    plain = [[[w for w in line if w[0] != _TIME] for line in lines] for lines in captions]
+    before: list[str] = []
+    repeats = []
+    for lines in plain:
+        words = [word for line in lines for word in line]
+        repeats.append(_repeated(before, words, lines))
+        before = words
     whole = [[word for line in lines for word in line] for lines in captions]
-    repeats = [0] * len(whole)
-    for number in range(1, len(whole)):
-        repeats[number] = _repeated(whole[number - 1], captions[number])
     if len(whole) < 5 or sum(map(bool, repeats)) < 0.4 * len(whole):
         return whole
-    return [words[repeated:] for words, repeated in zip(whole, repeats, strict=True)]
+    return [_after(words, repeated) for words, repeated in zip(whole, repeats, strict=True)]
 
 
-def _repeated(before: list[str], lines: list[list[str]]) -> int:
+def _repeated(before: list[str], words: list[str], lines: list[list[str]]) -> int:
     """How many words at the beginning of a caption are the end of the caption before.
 
     Whole lines of it, or the whole caption before as its beginning: anything else is chance.
     """
-    words = [word for line in lines for word in line]
-    ends = {len(before), *accumulate(len(line) for line in lines)}
-    for count in sorted(ends, reverse=True):
-        if 0 < count <= min(len(before), len(words)) and before[-count:] == words[:count]:
+    most = min(len(before), len(words), _ROLLING_WORDS)
+    line_ends = takewhile(lambda end: end <= most, accumulate(map(len, lines)))
+    for count in sorted({len(before), *line_ends}, reverse=True):
+        if 0 < count <= most and before[-count:] == words[:count]:
             return count
     return 0
 
 
-def _cues(captions: Sequence[Shown], words: list[list[str]]) -> Iterator[Cue]:
+def _after(words: list[str], count: int) -> list[str]:
+    """What is left of words and marks after so many words."""
+    place = 0
+    while count:
+        count -= words[place][0] != _TIME
+        place += 1
+    return words[place:]
+
+
+# -- cues -------------------------------------------------------------------------------------
+
+
+def _is_song(captions: list[list[str]]) -> bool:
+    """Whether more is sung than said."""
+    texts = [" ".join(words) for words in captions]
+    sung = sum(len(match[0]) for text in texts for match in _SONG.finditer(text))
+    return sung > sum(map(len, texts)) / 2
+
+
+def _cues(captions: Sequence[Shown], words: list[list[str]], song: bool) -> Iterator[Cue]:
     """Take the words apart at the marks."""
     name: str | None = None
     new_turn = False
     for caption, said in zip(captions, words, strict=True):
         voice: str | None = None
+        at: float | None = None
         pieces: list[Cue] = []
         for mark, text in _runs(said):
             who = mark[1:].replace(_SPACE_IN_NAME, " ") or None
-            if mark.startswith(_VOICE):
+            if mark.startswith(_TIME):
+                at = float(mark[1:])
+            elif mark.startswith(_VOICE):
                 voice = who
             elif mark:
                 name, new_turn = who, True
-            if text and not _SOUNDS.fullmatch(" ".join(text)):
-                pieces.append(Cue(0, 0, " ".join(text), voice or name, new_turn))
-                new_turn = False
+            if said_here := _said(" ".join(text), song):
+                start = -1.0 if at is None else at
+                pieces.append(Cue(start, 0, said_here, voice or name, new_turn))
+                new_turn, at = False, None
         yield from _timed(pieces, caption)
+
+
+def _said(text: str, song: bool) -> str:
+    """The words in a text, without noises, and without lyrics unless all of it is a song."""
+    if _NOISE.fullmatch(text):
+        return ""
+    return " ".join((_NOTES if song else _SONG).sub(" ", text).split())
 
 
 def _runs(words: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -156,11 +260,28 @@ def _runs(words: list[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _timed(pieces: list[Cue], caption: Shown) -> Iterator[Cue]:
-    """Give each piece its share of the caption's time, by its length."""
-    total, done = sum(len(piece.text) for piece in pieces), 0
-    length = max(0.0, caption.end - caption.start)
+    """Give each piece its time: as its time tag says, or its share by its length.
+
+    Pieces without a tag (their start is negative) share the time from the last tag to the next.
+    """
+    tagged = any(piece.start >= 0 for piece in pieces)
+    start = caption.start
+    group: list[Cue] = []
     for piece in pieces:
-        start = caption.start + length * done / total
+        if piece.start >= 0:
+            end = min(max(start, piece.start), caption.end)
+            yield from _sharing(group, start, end, tagged)
+            group, start = [], end
+        group.append(piece)
+    yield from _sharing(group, start, caption.end, tagged)
+
+
+def _sharing(group: list[Cue], start: float, end: float, tagged: bool) -> Iterator[Cue]:
+    total, done = sum(len(piece.text) for piece in group), 0
+    one_word = tagged and " " not in " ".join(piece.text for piece in group)
+    end = max(start, min(end, start + (_WORD_LASTS if one_word else readable(total))))
+    for piece in group:
+        first = start + (end - start) * done / total
         done += len(piece.text)
-        end = caption.start + length * done / total
-        yield replace(piece, start=start, end=caption.end if done == total else end)
+        finish = end if done == total else start + (end - start) * done / total
+        yield piece.at(first, finish)

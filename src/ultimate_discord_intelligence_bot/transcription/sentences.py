@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from ..models.transcript import Segment
 from .cue import Cue
+from .language import word_count
 
 PAUSE = 2.0
 """Seconds of silence over which a sentence does not reach."""
@@ -22,8 +25,10 @@ UNPUNCTUATED = 30
 _SENTENCE_EVERY = 100
 """A transcript with fewer sentence ends than one in so many words counts as unpunctuated."""
 
-_END = re.compile(r"""[.!?…。！？]["'”’»)\]]*$""")
-_COMMA = re.compile(r"""[,;:–—]["'”’»)\]]*$""")
+_END = re.compile(r"""[.!?…。！？؟।۔։]["'”’»)\]」』]*$""")
+_COMMA = re.compile(r"""[,;:–—、，；：،]["'”’»)\]」』]*$""")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_CLAUSE = re.compile(r"[^。！？、，；：]{1,20}[。！？、，；：]*[」』”’）]*|[。！？、，；：]{1,20}")
 _ABBREVIATION = re.compile(
     r"""^["'“‘(\[]*(?:(?:mr|mrs|ms|dr|prof|sr|jr|st|vs|etc|inc|ltd|co|gen|sen|rep|gov|lt|col|sgt
     |capt|rev|hon|no|vol|fig|al|approx|e\.g|i\.e|cf|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)
@@ -33,13 +38,22 @@ _ABBREVIATION = re.compile(
 _LOWER_CASE = re.compile(r"""^["'“‘(\[]*[a-zà-öø-ÿ]""")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Word:
+    """A word, or in scripts without spaces a clause.
+
+    Attributes:
+        glued: whether no space stands before it.
+        words: about how many words it is.
+    """
+
     text: str
     start: float
     end: float
     speaker: str | None
     new_turn: bool
+    glued: bool
+    words: float
 
 
 def segments(cues: Iterable[Cue]) -> tuple[Segment, ...]:
@@ -52,14 +66,14 @@ def segments(cues: Iterable[Cue]) -> tuple[Segment, ...]:
     """
     words = list(_words(cues))
     ends = sum(_ends_sentence(a, b) for a, b in pairwise(words))
-    longest = LONGEST if (ends + 1) * _SENTENCE_EVERY >= len(words) else UNPUNCTUATED
+    longest = LONGEST if (ends + 1) * _SENTENCE_EVERY >= _length(words) else UNPUNCTUATED
     parts = [part for run in _sentences(words) for part in _cut(run, longest)]
     return tuple(
         Segment(
             index=index,
             start=round(part[0].start, 3),
             end=round(part[-1].end, 3),
-            text=" ".join(word.text for word in part),
+            text="".join(w.text if w.glued else f" {w.text}" for w in part).strip(),
             speaker=part[0].speaker,
         )
         for index, part in enumerate(parts)
@@ -72,11 +86,20 @@ def _words(cues: Iterable[Cue]) -> Iterator[_Word]:
         total = len(" ".join(words))
         length = cue.end - cue.start
         done = 0
-        for number, text in enumerate(words):
-            first = cue.start + length * done / total
-            done += len(text) + 1
-            last = cue.end if done > total else cue.start + length * done / total
-            yield _Word(text, first, last, cue.speaker, cue.new_turn and number == 0)
+        new_turn = cue.new_turn
+        for word in words:
+            parts = _CLAUSE.findall(word) if _UNSPACED.search(word) else [word]
+            for number, text in enumerate(parts):
+                first = cue.start + length * done / total
+                done += len(text) + (number + 1 == len(parts))
+                last = cue.end if done > total else cue.start + length * done / total
+                count = word_count(text)
+                yield _Word(text, first, last, cue.speaker, new_turn, number > 0, count)
+                new_turn = False
+
+
+def _length(words: Iterable[_Word]) -> float:
+    return sum(word.words for word in words)
 
 
 def _sentences(words: list[_Word]) -> Iterator[list[_Word]]:
@@ -104,13 +127,14 @@ def _ends_sentence(before: _Word, after: _Word) -> bool:
 
 def _cut(run: list[_Word], longest: int) -> Iterator[Sequence[_Word]]:
     """Equal parts of at most about ``longest`` words, preferably cut after a comma."""
-    count = -(-len(run) // longest)
-    size = len(run) / count
+    lengths = list(accumulate(word.words for word in run))
+    count = min(len(run), math.ceil(lengths[-1] / longest))
+    reach = max(1, len(run) // count // 4)
     first = 0
     for number in range(1, count):
-        aim = round(number * size)
-        reach = max(1, int(size / 4))
-        near = range(max(first + 1, aim - reach), min(len(run), aim + reach + 1))
+        aim = bisect_left(lengths, lengths[-1] * number / count - 0.5) + 1
+        aim = min(max(aim, first + 1), len(run) - (count - number))
+        near = range(max(first + 1, aim - reach), min(len(run) - (count - number), aim + reach) + 1)
         commas = [place for place in near if _COMMA.search(run[place - 1].text)]
         place = min(commas, key=lambda place: abs(place - aim)) if commas else aim
         yield run[first:place]
