@@ -19,7 +19,7 @@ from ..embedding import load_embedder
 from ..errors import AutointelError, SettingsError, storage_error
 from ..settings import Settings, load_settings
 from ..stages import memory_for
-from ..transcription.weights import find_weights
+from ..transcription.weights import choose, usual_model
 from .terminal import Exit, orderly_exit, stdout
 
 _PACKAGES = ("crewai", "yt-dlp", "faster-whisper", "qdrant-edge-py", "onnxruntime", "av")
@@ -114,7 +114,12 @@ def _embedder(settings: Settings) -> Finding:
 
 
 def _speech_model(settings: Settings) -> Finding:
-    return Finding("speech model", "ok", str(find_weights(settings.whisper_model)))
+    choice = choose(settings)
+    detail = f"{choice.name}, {choice.compute} on {choice.device}: {choice.folder}"
+    if choice.note:
+        remedy = f"Run `autointel models fetch {usual_model(settings)}`."
+        return Finding("speech model", "warning", detail, remedy)
+    return Finding("speech model", "ok", detail)
 
 
 def _javascript(settings: Settings) -> Finding:
