@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ _TYPES = {
 }
 
 
+_PIECE = 16384
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -39,16 +44,32 @@ class Web:
 
     Paths: ``/status/404``, ``/loop``, ``/to?SCHEME-URL``, ``/page``, ``/page-with/NAME``,
     ``/pages-with/NAME``, ``/endless.mp3``, ``/endless-page``, ``/slow.mp3`` (never ends, a byte
-    now and then), ``/cut/NAME`` (half of a file), ``/text.mp3``, ``/empty.mp3``.
+    now and then), ``/cut/NAME`` (half of a file), ``/text.mp3``, ``/empty.mp3``,
+    ``/ranges/NAME`` and ``/whole/NAME`` (a file with a tag, in parts or only as a whole),
+    ``/plays/PATH`` (a page with one video, at that path).
 
     Attributes:
         requests: how often each path was asked for.
+        headers: of the last request for each path.
+        answers: those of ``/ranges`` and ``/whole``: the first byte and how many were sent.
+        breaks: after how many bytes the next of those answers break off; None for not at all.
+        statuses: what is answered instead of the next of those answers, with headers.
+        busy: paths that are answered with status 503.
+        pace: bytes per second in those answers; None for as fast as possible.
+        tag: the ETag of their present content.
     """
 
     def __init__(self, folder: Path) -> None:
         web = self
         self.folder = folder
         self.requests: Counter[str] = Counter()
+        self.headers: dict[str, Message] = {}
+        self.answers: list[tuple[int, int]] = []
+        self.breaks: list[int | None] = []
+        self.statuses: list[tuple[int, dict[str, str]]] = []
+        self.busy: set[str] = set()
+        self.pace: int | None = None
+        self.tag: str | None = '"one"'
         self.closing = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,6 +77,7 @@ class Web:
 
             def do_GET(self) -> None:
                 web.requests[self.path] += 1
+                web.headers[self.path] = self.headers
                 with suppress(ConnectionError):
                     web.answer(self)
 
@@ -71,7 +93,9 @@ class Web:
         path, _, query = to.path.partition("?")
         _, first, *rest = path.split("/")
         behave = getattr(self, f"_{first.replace('-', '_').partition('.')[0]}", None)
-        if (self.folder / path[1:]).is_file():
+        if path in self.busy:
+            _send(to, 503, b"come back later")
+        elif (self.folder / path[1:]).is_file():
             self._file(to, self.folder / path[1:])
         elif behave is None:
             _send(to, 404, b"nothing here")
@@ -81,6 +105,50 @@ class Web:
     def _file(self, to: BaseHTTPRequestHandler, file: Path) -> None:
         data = file.read_bytes()
         _send(to, 200, data, _TYPES.get(file.suffix, "application/octet-stream"))
+
+    def _plays(self, to: BaseHTTPRequestHandler, path: str) -> None:
+        page = f'<!DOCTYPE html><title>A talk</title><video src="{self.url}/{path}"></video>'
+        _send(to, 200, page.encode())
+
+    def _ranges(self, to: BaseHTTPRequestHandler, name: str) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-", to.headers.get("Range") or "")
+        valid = to.headers.get("If-Range") in (None, self.tag)
+        self._kept(to, name, int(asked[1]) if asked and valid else None)
+
+    def _whole(self, to: BaseHTTPRequestHandler, name: str) -> None:
+        self._kept(to, name, None)
+
+    def _kept(self, to: BaseHTTPRequestHandler, name: str, start: int | None) -> None:
+        to.close_connection = True
+        if self.statuses:
+            status, headers = self.statuses.pop(0)
+            _send(to, status, b"sorry", headers=headers)
+            return
+        data = (self.folder / name).read_bytes()
+        if start is not None and start >= len(data):
+            _send(to, 416, b"there is no such part")
+            return
+        to.send_response(200 if start is None else 206)
+        to.send_header("Content-Type", _TYPES[Path(name).suffix])
+        to.send_header("Content-Length", str(len(data) - (start or 0)))
+        if self.tag:
+            to.send_header("ETag", self.tag)
+        if start is not None:
+            to.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        to.end_headers()
+        end = self.breaks.pop(0) if self.breaks else None
+        self._send_slowly(to, start or 0, data[start or 0 :][:end])
+
+    def _send_slowly(self, to: BaseHTTPRequestHandler, start: int, data: bytes) -> None:
+        sent = 0
+        try:
+            while sent < len(data) and not self.closing.is_set():
+                to.wfile.write(data[sent : sent + _PIECE])
+                sent = min(len(data), sent + _PIECE)
+                if self.pace:
+                    time.sleep(_PIECE / self.pace)
+        finally:
+            self.answers.append((start, sent))
 
     def _status(self, to: BaseHTTPRequestHandler, code: str) -> None:
         _send(to, int(code), b"sorry")
@@ -153,9 +221,15 @@ class Web:
 
 
 def _send(
-    to: BaseHTTPRequestHandler, status: int, body: bytes, kind: str = "text/html; charset=utf-8"
+    to: BaseHTTPRequestHandler,
+    status: int,
+    body: bytes,
+    kind: str = "text/html; charset=utf-8",
+    headers: Mapping[str, str] | None = None,
 ) -> None:
     to.send_response(status)
+    for name, value in (headers or {}).items():
+        to.send_header(name, value)
     to.send_header("Content-Type", kind)
     to.send_header("Content-Length", str(len(body)))
     to.end_headers()

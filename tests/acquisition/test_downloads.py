@@ -8,13 +8,14 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clarity import assert_clear
 from tests.media import make_hls, make_tone, make_video_without_sound
+from tests.processes import alive, worker_of
 from tests.web import Web, serve
 from ultimate_discord_intelligence_bot.acquisition import acquire, parse_locator
 from ultimate_discord_intelligence_bot.errors import (
@@ -31,6 +32,7 @@ from ultimate_discord_intelligence_bot.errors import (
     RedirectLoop,
     TooLarge,
     UnsupportedScheme,
+    UnsupportedSite,
 )
 from ultimate_discord_intelligence_bot.events import silent
 from ultimate_discord_intelligence_bot.models.media import Acquisition
@@ -56,7 +58,9 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"max_download_mb": 3, "network_timeout": 1.0})
+    return settings.model_copy(
+        update={"max_download_mb": 3, "network_timeout": 1.0, "download_retries": 0}
+    )
 
 
 def run_of(link: str, settings: Settings) -> Run:
@@ -122,7 +126,7 @@ async def test_a_second_download_replaces_the_first(web: Web, settings: Settings
         ("/loop", RedirectLoop),
         ("/to?ftp://127.0.0.1/a.mp3", UnsupportedScheme),
         ("/to?file:///etc/passwd", UnsupportedScheme),
-        ("/page", NoMediaFound),
+        ("/page", UnsupportedSite),
         ("/text.mp3", NoMediaFound),
         ("/empty.mp3", NoMediaFound),
         ("/mute.mp4", NoAudio),
@@ -186,13 +190,13 @@ async def test_a_data_folder_that_cannot_be_made(web: Web, settings: Settings) -
 async def test_cancelling_kills_the_worker_at_once(web: Web, settings: Settings) -> None:
     run = run_of(f"{web.url}/slow.mp3", settings)
     task = asyncio.create_task(acquire(run, silent))
-    worker = await _worker_of(os.getpid(), lambda: web.requests["/slow.mp3"] > 0)
+    worker = await worker_of(os.getpid(), lambda: web.requests["/slow.mp3"] > 0)
     began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - began < 1
-    assert not _alive(worker)
+    assert not alive(worker)
     assert not list(run.media_folder.iterdir())
 
 
@@ -211,39 +215,10 @@ async def test_the_worker_dies_with_its_parent(
         "asyncio.run(delegate(WORKER, request, silent))\n"
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, str(script))
-    worker = await _worker_of(parent.pid, lambda: web.requests["/slow.mp3?2"] > 0)
+    worker = await worker_of(parent.pid, lambda: web.requests["/slow.mp3?2"] > 0)
     parent.send_signal(signal.SIGKILL)
     await parent.wait()
     deadline = time.monotonic() + 5
-    while _alive(worker):
+    while alive(worker):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
-
-
-async def _worker_of(parent: int, ready: Callable[[], bool]) -> int:
-    """The worker that a process started, once it asks the server for something."""
-    deadline = time.monotonic() + 20
-    while True:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
-        if ready() and (worker := _child(parent, b"acquisition.worker")):
-            return worker
-
-
-def _child(parent: int, name: bytes) -> int | None:
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-            command = (stat.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if int(fields[1]) == parent and name in command:
-            return int(stat.parent.name)
-    return None
-
-
-def _alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

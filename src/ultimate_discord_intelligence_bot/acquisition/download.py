@@ -1,132 +1,256 @@
-"""Downloads, from the parent's side: start the worker, listen, admit what it brings."""
+"""Downloads, from the parent's side: start the worker, listen, continue what broke off."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-from datetime import UTC, date, datetime
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import NoMediaFound, NotMedia, storage_error
+from ..errors import (
+    AutointelError,
+    BotCheck,
+    HostUnknown,
+    NetworkFailed,
+    WorkerDied,
+    storage_error,
+)
 from ..events import Progress
-from ..models.media import Acquisition, CaptionFile, MediaFile, Source, SourceChapter
-from ..processes import delegate
+from ..models.media import Acquisition, CaptionFile, Growing, MediaFile, Source
+from ..processes import Message, delegate
 from ..runs import Run
-from .fingerprint import file_hash
-from .localfile import caption_title, check_media, media_file, pretty
-from .sidecar import is_captions, language_in
+from ..settings import Settings
+from .cookies import read_cookies
+from .hosts import turn
+from .identity import Register, content_name
+from .incoming import bound, claimed, discard, discard_hopeless
+from .localfile import caption_title
+from .sidecar import language_in
+from .ytdlp import Request
 
 WORKER = "ultimate_discord_intelligence_bot.acquisition.worker"
 
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
+_PASSING = (NetworkFailed, HostUnknown, BotCheck, WorkerDied)
+"""Failures after which the part that is there may be continued, now or by a later run."""
 
-async def download(run: Run, progress: Progress) -> Acquisition:
-    """Fetch what a run's link leads to into its media folder.
+OnGrowing = Callable[[Growing], None]
+
+
+async def download(run: Run, progress: Progress, growing: OnGrowing | None = None) -> Acquisition:
+    """Fetch what a run's link leads to into its media folder, unless it was fetched before.
+
+    A download that breaks off, is cancelled or killed leaves its part, which the next one
+    continues if the server proves that it is still the same file.
+
+    Args:
+        run: its link, settings and folder.
+        progress: told how far it is.
+        growing: called once, when a recording without captions has begun to arrive.
 
     Raises:
         AcquisitionError: in one of its kinds: what the link or the network did wrong.
         InputError: the link leads to a list.
         NoAudio: the video has neither sound nor captions.
-        StorageError: it could not be written; nothing half-written stays.
+        SettingsError: the cookies cannot be used.
+        StorageError: it could not be written.
     """
-    incoming = run.media_folder / "incoming"
+    register = Register.of(run.settings)
+    if found := _met_before(run, register, progress):
+        return found
+    request = _request(run)
+    async with turn(run.locator.value, run.settings, progress):
+        if found := _met_before(run, register, progress):
+            return found
+        try:
+            async with claimed(Path(request["folder"])):
+                return await _fetched(run, register, request, progress, growing)
+        finally:
+            bound(run.settings)
+
+
+async def _fetched(
+    run: Run, register: Register, request: Request, progress: Progress, growing: OnGrowing | None
+) -> Acquisition:
+    incoming = Path(request["folder"])
+    await asyncio.to_thread(bound, run.settings)
+    result = await _arrived(run, request, progress, growing)
+    if (known := result.get("known")) is not None:
+        discard(incoming)
+        return _as_before(run, register, Acquisition.model_validate(known), progress)
+    return _admit(run, register, incoming, result, progress)
+
+
+def _request(run: Run) -> Request:
     settings = run.settings
-    longest = settings.max_duration_hours * 3600
-    await asyncio.to_thread(_clear, incoming)
-    try:
-        result = await delegate(
-            WORKER,
-            {
-                "task": "fetch",
-                "url": run.locator.value,
-                "folder": str(incoming),
-                "largest": settings.max_download_mb * 1_000_000,
-                "longest": longest,
-                "timeout": settings.network_timeout,
-                "language": settings.language,
-                "allowed_hosts": settings.allowed_hosts,
-                "proxy": settings.proxy,
-            },
-            progress,
-        )
-        progress(1.0, "checking the download")
-        return await asyncio.to_thread(_admit, run, incoming, result, longest)
-    finally:
-        shutil.rmtree(incoming, ignore_errors=True)
+    cookies = read_cookies(settings.cookies_file) if settings.cookies_file else None
+    register = Register.of(settings)
+    return {
+        "task": "fetch",
+        "url": run.locator.value,
+        "folder": str(run.media_folder / "incoming"),
+        "largest": settings.max_download_mb * 1_000_000,
+        "longest": settings.max_duration_hours * 3600,
+        "timeout": settings.network_timeout,
+        "language": settings.language,
+        "allowed_hosts": settings.allowed_hosts,
+        "proxy": settings.proxy,
+        "cookies": cookies,
+        "rate": settings.rate_limit_kb * 1000,
+        "register": None if run.fresh else (str(register.folder), register.tenant),
+    }
 
 
-def _clear(folder: Path) -> None:
+# -- attempts -------------------------------------------------------------------------------------
+
+
+async def _arrived(
+    run: Run, request: Request, progress: Progress, growing: OnGrowing | None
+) -> Message:
+    """The worker's result; what cannot be continued is thrown away."""
+    folder = Path(request["folder"])
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise storage_error(error, folder) from error
+        return await _Attempts(run.settings, progress, growing).result(request)
+    except BaseException as error:
+        keep = isinstance(error, (*_PASSING, asyncio.CancelledError))
+        (discard_hopeless if keep else discard)(folder)
+        raise
+
+
+class _Attempts:
+    """One download over all its attempts."""
+
+    def __init__(self, settings: Settings, progress: Progress, growing: OnGrowing | None) -> None:
+        self._most = settings.download_retries + 1
+        self._progress = progress
+        self._growing = growing
+        self._begun = False
+        self._interrupted: dict[str, Any] | None = None
+
+    async def result(self, request: Request) -> Message:
+        """Let a worker try until it has the recording, or until there is no point in it."""
+        for attempt in range(1, self._most + 1):
+            self._interrupted = None
+            try:
+                task: Message = {**request, "last": attempt == self._most}
+                return await delegate(WORKER, task, self._progress, self._hear)
+            except AutointelError as error:
+                if attempt == self._most or not self._may_pass(error):
+                    raise
+                await self._pause(attempt + 1)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _hear(self, notice: Message) -> None:
+        if "begun" in notice:
+            self._begun = True
+        if "interrupted" in notice:
+            self._interrupted = notice["interrupted"]
+        if "growing" in notice and self._growing is not None:
+            tell, self._growing = self._growing, None
+            tell(Growing(**notice["growing"]))
+
+    def _may_pass(self, error: AutointelError) -> bool:
+        if self._interrupted is not None or isinstance(error, WorkerDied):
+            return True
+        # A worker that was ended because nothing came any more could not say so.
+        return self._begun and type(error) in {NetworkFailed, HostUnknown}
+
+    async def _pause(self, attempt: int) -> None:
+        """Wait, longer each time, and not as long as everybody else whom the host sent away."""
+        interrupted = self._interrupted or {"busy": False, "wait": 0.0}
+        grown = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempt - 2))
+        pause = max(interrupted["wait"], grown * random.uniform(0.5, 1.5))  # noqa: S311
+        what = "the host is busy" if interrupted["busy"] else "connection lost"
+        self._progress(None, f"{what}, attempt {attempt} of {self._most} in {pause:.0f} s")
+        await asyncio.sleep(pause)
+
+
+# -- recordings that were met before --------------------------------------------------------------
+
+
+def _met_before(run: Run, register: Register, progress: Progress) -> Acquisition | None:
+    found = None if run.fresh else register.find_whole(run.locator.value)
+    return found and _as_before(run, register, found, progress)
+
+
+def _as_before(run: Run, register: Register, found: Acquisition, progress: Progress) -> Acquisition:
+    if found.source.id != run.id:
+        progress(1.0, f"the same recording as “{found.source.title}”, which is here already")
+    register.enter(found, run.locator.value)
+    return found
 
 
 # -- what it brought -----------------------------------------------------------------------------
 
 
-def _admit(run: Run, incoming: Path, result: dict[str, Any], longest: float) -> Acquisition:
-    """Check what was downloaded like any file, move it to its place and describe it."""
-    fetched = incoming / result["media"]
-    info = result["info"]
-    if is_captions(fetched):
-        language = language_in(Path(run.locator.value).name)
-        suffix = ".vtt" if fetched.suffix.lower() != ".srt" else ".srt"
-        place = _keep(fetched, run.media_folder / f"captions{suffix}")
-        info["title"] = caption_title(info["title"] or place.stem, language)
-        captions = (CaptionFile(path=place, sha256=file_hash(place), language=language),)
-        return _described(run, info, None, captions, language)
-    try:
-        found = check_media(fetched, bool(result["captions"]), longest)
-    except NotMedia as error:
-        raise NoMediaFound(f"What the link leads to is not media. {error.message}") from error
-    tracks = tuple(_caption_track(run, incoming, track) for track in result["captions"])
-    media = media_file(_keep(fetched, run.media_folder / fetched.name))
-    info["duration"] = info["duration"] or found.duration
-    return _described(run, info, media, tracks, info["language"])
+def _admit(
+    run: Run, register: Register, incoming: Path, result: Message, progress: Progress
+) -> Acquisition:
+    """Move what was downloaded to its place, unless the same content is here under another link."""
+    fetched = result["media"]
+    address = result["info"]["url"]
+    name = content_name(fetched["sha256"])
+    before = register.find(address) or register.find(name)
+    same = register.find_whole(name)
+    if same and not run.fresh and (same.captions or not result["captions"]):
+        discard(incoming)
+        register.enter(same, address)
+        return _as_before(run, register, same, progress)
+    source_id = before.source.id if before else run.source_id
+    build = _captions_alone if fetched["captions"] else _recording
+    acquired = build(run, incoming, result, source_id)
+    discard(incoming)
+    register.enter(acquired, run.locator.value)
+    return acquired
 
 
-def _caption_track(run: Run, incoming: Path, track: dict[str, Any]) -> CaptionFile:
-    place = _keep(incoming / track["file"], run.media_folder / track["file"])
-    return CaptionFile(
-        path=place, sha256=file_hash(place), kind=track["kind"], language=track["language"]
+def _recording(run: Run, incoming: Path, result: Message, source_id: str) -> Acquisition:
+    info, fetched = result["info"], result["media"]
+    duration = info.pop("found_duration")
+    info["duration"] = info["duration"] or duration
+    captions = tuple(
+        CaptionFile(
+            path=_keep(incoming / track.pop("file"), run.media_folder),
+            **track,
+        )
+        for track in result["captions"]
     )
+    file = incoming / fetched["file"]
+    media = MediaFile(
+        path=_keep(file, run.media_folder, f"media{file.suffix}"),
+        sha256=fetched["sha256"],
+        size=fetched["size"],
+    )
+    return _acquisition(source_id, info, media, captions)
 
 
-def _keep(fetched: Path, place: Path) -> Path:
+def _captions_alone(run: Run, incoming: Path, result: Message, source_id: str) -> Acquisition:
+    """A link that led to captions without their recording."""
+    info, fetched = result["info"], result["media"]
+    language = language_in(Path(run.locator.value).name)
+    info["title"] = caption_title(info["title"], language)
+    info["language"] = language
+    place = _keep(incoming / fetched["file"], run.media_folder, f"captions{fetched['captions']}")
+    track = CaptionFile(path=place, sha256=fetched["sha256"], language=language)
+    return _acquisition(source_id, info, None, (track,))
+
+
+def _acquisition(
+    source_id: str,
+    info: dict[str, Any],
+    media: MediaFile | None,
+    captions: tuple[CaptionFile, ...],
+) -> Acquisition:
+    source = Source(id=source_id, **info)
+    return Acquisition(source=source, media=media, captions=captions, acquired_at=datetime.now(UTC))
+
+
+def _keep(fetched: Path, folder: Path, name: str | None = None) -> Path:
+    place = folder / (name or fetched.name)
     try:
         return fetched.replace(place)
     except OSError as error:
         raise storage_error(error, place) from error
-
-
-def _described(
-    run: Run,
-    info: dict[str, Any],
-    media: MediaFile | None,
-    captions: tuple[CaptionFile, ...],
-    language: str | None,
-) -> Acquisition:
-    title = info["title"] or run.locator.value
-    source = Source(
-        id=run.source_id,
-        url=run.locator.value,
-        title=pretty(title) if info["direct"] else title,
-        platform=info["platform"],
-        uploader=info["uploader"],
-        published=_day(info["published"]),
-        duration=info["duration"],
-        language=language,
-        description=info["description"],
-        chapters=tuple(SourceChapter(**chapter) for chapter in info["chapters"]),
-    )
-    return Acquisition(source=source, media=media, captions=captions, acquired_at=datetime.now(UTC))
-
-
-def _day(value: str | None) -> date | None:
-    """A day as yt-dlp writes it, ``20260131``; None for anything else."""
-    try:
-        return datetime.strptime(value or "", "%Y%m%d").date()
-    except ValueError:
-        return None

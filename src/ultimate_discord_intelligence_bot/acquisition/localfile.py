@@ -10,7 +10,7 @@ from ..errors import BadCaptions, FileMissing, NoAudio, NotMedia, TooLong
 from ..models.media import Acquisition, CaptionFile, MediaFile, Source
 from .fingerprint import file_hash
 from .probe import Probe, probe
-from .sidecar import SUFFIXES, Sidecar, is_captions, language_in, sidecars
+from .sidecar import SUFFIXES, Sidecar, captions_suffix, language_in, sidecars
 
 
 def read_file(path: Path, source_id: str, longest: float) -> Acquisition:
@@ -33,7 +33,7 @@ def read_file(path: Path, source_id: str, longest: float) -> Acquisition:
             raise NotMedia(f"{path.name} is empty (0 bytes).", "Download or export it again.")
     except OSError as error:
         raise FileMissing(f"{path} cannot be read ({error.strerror}).") from error
-    if is_captions(path):
+    if captions_suffix(path):
         return _captions_alone(path, source_id)
     if path.suffix.lower() in SUFFIXES:
         raise BadCaptions(f"{path.name} holds no captions that can be read.")

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FileMissing
+from .language import TWO_LETTERS, language_tag
 
-SUFFIXES = (".vtt", ".srt")
+SUFFIXES = (".vtt", ".srt", ".ttml", ".json3")
 _LANGUAGE = re.compile(r"[A-Za-z]{2}(?:[-_][A-Za-z0-9]{2,8})*")
-# fmt: off
-_THREE_LETTERS = {
-    "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it",
-    "por": "pt", "nld": "nl", "dut": "nl", "rus": "ru", "jpn": "ja", "zho": "zh", "chi": "zh",
-}
-# fmt: on
+_TTML = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?tt[\s>]")
 _TIMING = re.compile(rb"\d{1,2}:\d{2}[.,]\d{1,3}[ \t]*-->[ \t]*-?\d")
 _MOST = 50
 
@@ -29,8 +25,10 @@ class Sidecar:
     language: str | None
 
 
-def is_captions(path: Path) -> bool:
-    """Whether the beginning of a file reads like WebVTT or SRT, in whatever encoding.
+def captions_suffix(path: Path) -> str | None:
+    """The suffix for the kind of captions a file holds, judged by how it begins; None for others.
+
+    WebVTT, SRT, TTML and json3 (YouTube's own) are known, in whatever encoding.
 
     Raises:
         FileMissing: it cannot be read.
@@ -43,8 +41,12 @@ def is_captions(path: Path) -> bool:
     # Without NUL bytes UTF-16 and UTF-32 read like ASCII.
     head = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe\r\n\t ")
     if head.startswith((b"WEBVTT\n", b"WEBVTT\r", b"WEBVTT ", b"WEBVTT\t")) or head == b"WEBVTT":
-        return True
-    return _TIMING.search(head[:4096]) is not None
+        return ".vtt"
+    if head.startswith(b"<"):
+        return ".ttml" if _TTML.search(head) else None
+    if head.startswith(b"{"):
+        return ".json3" if b'"wireMagic"' in head or b'"tStartMs"' in head else None
+    return ".srt" if _TIMING.search(head[:4096]) else None
 
 
 def language_in(name: str) -> str | None:
@@ -54,9 +56,8 @@ def language_in(name: str) -> str | None:
 
 
 def _language(tag: str) -> str | None:
-    if tag.lower() in _THREE_LETTERS:
-        return _THREE_LETTERS[tag.lower()]
-    return tag.replace("_", "-") if _LANGUAGE.fullmatch(tag) else None
+    known = tag.lower() in TWO_LETTERS or _LANGUAGE.fullmatch(tag)
+    return language_tag(tag) if known else None
 
 
 def sidecars(path: Path) -> tuple[Sidecar, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from ..errors import AutointelError, TooLarge
+from ..errors import TooLarge
 from .meter import Meter, MeteredStream, in_memory
 
 _MOST_PIECES = 50_000
@@ -16,13 +17,17 @@ class Request(TypedDict):
 
     Attributes:
         task: what to do with the link, a key of ``worker.TASKS``.
-        folder: existing and empty; everything is written there.
+        folder: existing; everything is written there.
         largest: bytes that may be received.
         longest: seconds the recording may last.
         timeout: seconds without an answer after which a connection is given up.
         language: wanted captions, ISO 639 code.
         allowed_hosts: as the setting has it.
         proxy: as the setting has it.
+        cookies: text of a cookies file.
+        rate: most bytes per second; 0 for no limit.
+        last: whether no other attempt follows.
+        register: folder and tenant of the recordings that are known; None to ignore them.
     """
 
     task: str
@@ -34,6 +39,10 @@ class Request(TypedDict):
     language: str | None
     allowed_hosts: str
     proxy: str | None
+    cookies: NotRequired[str | None]
+    rate: NotRequired[int]
+    last: NotRequired[bool]
+    register: NotRequired[tuple[str, str] | None]
 
 
 class Silent:
@@ -66,12 +75,13 @@ def downloader(request: Request, meter: Meter, **options: Any) -> Any:
             "extract_flat": "in_playlist",
             "playlist_items": "1,2",
             "socket_timeout": request["timeout"],
-            "retries": 2,
-            "fragment_retries": 2,
+            # Attempts are counted in one place, by the parent.
+            "retries": 0,
+            "fragment_retries": 0,
             "extractor_retries": 1,
             "file_access_retries": 0,
             "skip_unavailable_fragments": False,
-            "continuedl": False,
+            "continuedl": True,
             "overwrites": True,
             "updatetime": False,
             "cachedir": False,
@@ -85,6 +95,8 @@ def downloader(request: Request, meter: Meter, **options: Any) -> Any:
             "color": "never",
             # Not from the environment: behind a proxy the guard sees less, so it must be meant.
             "proxy": request["proxy"] or "",
+            "cookiefile": io.StringIO(cookies) if (cookies := request.get("cookies")) else None,
+            "ratelimit": request.get("rate") or None,
             **options,
             "progress_hooks": [refuse_crumbs, *options.get("progress_hooks", ())],
         }
@@ -123,8 +135,10 @@ def handler_for(meter: Meter) -> Any:
         def _send(self, request: Any) -> Any:
             try:
                 return super()._send(request)
-            except AutointelError as error:
-                # Anything else would be taken for a defect of this handler.
+            except RequestError:
+                raise
+            except Exception as error:
+                # As it is, yt-dlp would look for another handler and forget the cause.
                 raise RequestError(cause=error) from error
 
     return GuardedRH
