@@ -47,7 +47,9 @@ _UNICAST_6 = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _NAME = re.compile(r"(?=.*[a-z])[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE)
-_ENTRY = re.compile(r"\[(?P<v6>[^\]]+)\](?::(?P<p6>\d+))?|(?P<host>[^:]+):(?P<port>\d+)|(?P<x>.+)")
+_ENTRY = re.compile(
+    r"\[(?P<v6>[^\]]+)\](?::(?P<p6>\d{1,5}))?|(?P<host>[^:]+):(?P<port>\d{1,5})|(?P<bare>.+)", re.S
+)
 _FAMILIES = {socket.AF_INET, socket.AF_INET6, -1}
 _KINDS = {socket.SOCK_STREAM, socket.SOCK_DGRAM, -1}
 _PERMISSIONS = re.compile(r"--(?:allow|permission|unsafely)|-[^-]")
@@ -121,7 +123,7 @@ def allowed_places(setting: str) -> tuple[Place, ...]:
 def _places(entry: str) -> Iterator[Place]:
     match = _ENTRY.fullmatch(entry)
     host, port = entry, None
-    if match and not match["x"]:
+    if match and not match["bare"]:
         host, port = match["v6"] or match["host"], match["p6"] or match["port"]
     if port is not None and not 0 < int(port) < 65536:
         raise _malformed(entry)
@@ -208,6 +210,21 @@ class Guard:
             if not self._permits(address, port):
                 self.end(self._refusal(address))
 
+    def permits(self, url: str) -> bool:
+        """Whether a link may be followed, by the addresses that its host has now.
+
+        For links that are left out when they may not; a connection is judged all the same. A
+        host without an address is permitted: the attempt will tell.
+        """
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+        host = parts.hostname or ""
+        try:
+            addresses = [ip_address(socket.inet_aton(host) if _NUMERIC.fullmatch(host) else host)]
+        except (ValueError, OSError):
+            addresses = _look_up(host, port)
+        return all(self._permits(address, port) for address in addresses)
+
     def _connect(self, sock: Any, target: Any) -> None:
         if target is None or getattr(self._here, "probing", False):
             return
@@ -232,7 +249,8 @@ class Guard:
     def _refusal(self, address: Address) -> AddressRefused:
         host = getattr(self._here, "host", "")
         named = _NAME.fullmatch(host) and not _NUMERIC.fullmatch(host) and len(host) < 254
-        place = f"{host} ({address})" if named else str(address)
+        shown = _plain(address)
+        place = f"{host} ({shown})" if named else str(shown)
         return AddressRefused(f"The link leads to {place}, an address inside the network.")
 
 

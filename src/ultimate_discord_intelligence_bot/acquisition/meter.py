@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,10 @@ SLOWEST = 1000
 """Bytes per second below which a server only drips."""
 _PIECE = 16 << 10
 _AT_ONCE = 64 << 10
-_LARGEST_IN_MEMORY = 32_000_000
+_LARGEST_PAGE = 32_000_000
+_MOST_LINES = 500_000
+_LINE_ENDS = re.compile(rb"[\n\r\v\f\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+"""Everything at which `str.splitlines` splits, in UTF-8."""
 _LONGEST_TICK = 0.25
 
 
@@ -38,7 +42,7 @@ class Meter:
         self.guard = guard
         self.patience = patience
         self._numbers = itertools.count()
-        self._waits: dict[int, tuple[float, str]] = {}
+        self._waits: dict[int, tuple[float, AutointelError]] = {}
         self._until = math.inf
         self.start(0, TooLarge(""))
         threading.Thread(target=self._watch, daemon=True).start()
@@ -66,35 +70,27 @@ class Meter:
     def request(self, url: str) -> Iterator[None]:
         """Make a request: until its headers are there, redirects not included."""
         self.guard.head_for(url)
-        with self.waiting(host_of(url), self.patience):
+        failed = NetworkFailed(f"{host_of(url)} has not answered within {self.patience:.0f} s.")
+        with self.waiting(self.patience, failed):
             yield
 
     @contextmanager
-    def waiting(self, host: str, seconds: float) -> Iterator[None]:
-        """Wait for a host; the process ends when the block takes longer."""
+    def waiting(self, seconds: float, failed: AutointelError) -> Iterator[None]:
+        """Wait for the network; the process ends when the block takes longer."""
         number = next(self._numbers)
-        self._waits[number] = (time.monotonic() + seconds, host)
+        self._waits[number] = (time.monotonic() + seconds, failed)
         try:
             yield
         finally:
             del self._waits[number]
 
-    def drips(self, host: str) -> None:
-        """End the process because a host sends next to nothing."""
-        self.guard.end(
-            NetworkFailed(
-                f"{host} sends too slowly: less than {SLOWEST / 1000:g} kB/s for "
-                f"{self.patience:.0f} s."
-            )
-        )
-
     def _watch(self) -> None:
         while True:
             time.sleep(min(_LONGEST_TICK, self.patience / 10))
             now = time.monotonic()
-            for until, host in tuple(self._waits.values()):
+            for until, failed in tuple(self._waits.values()):
                 if now > until:
-                    self.drips(host)
+                    self.guard.end(failed)
             if now > self._until:
                 self.guard.end(NetworkFailed("The site takes too long to say what it offers."))
 
@@ -109,7 +105,10 @@ class MeteredStream:
     def __init__(self, body: Any, meter: Meter, url: str) -> None:
         self._body = body
         self._meter = meter
-        self._host = host_of(url)
+        self._drips = NetworkFailed(
+            f"{host_of(url)} sends too slowly: less than {SLOWEST / 1000:g} kB/s for "
+            f"{meter.patience:.0f} s."
+        )
         self._waited = 0.0
         self._mark = 0
 
@@ -129,7 +128,7 @@ class MeteredStream:
 
     def _piece(self, amt: int, decode_content: bool | None) -> bytes:
         began = time.monotonic()
-        with self._meter.waiting(self._host, self._meter.patience - self._waited):
+        with self._meter.waiting(self._meter.patience - self._waited, self._drips):
             piece = self._body.read1(min(amt, _PIECE), decode_content=decode_content)
         self._waited += time.monotonic() - began
         # What came over the wire; a few bytes may unfold to many.
@@ -144,19 +143,24 @@ class MeteredStream:
 def in_memory(read: Callable[[int], bytes]) -> Callable[..., bytes]:
     """A response's ``read`` that refuses to hold more than a page or playlist can be.
 
+    Of a playlist every line becomes some hundred bytes of what is understood of it.
+
     Raises:
-        NoMediaFound: there was more than 32 MB to be read at once.
+        NoMediaFound: there are more than 32 MB or 500,000 lines to be read at once.
     """
 
     def bounded(amt: int | None = None) -> bytes:
         if amt is not None:
             return read(amt)
         kept = bytearray()
+        lines = 0
         while piece := read(_AT_ONCE):
             kept += piece
-            if len(kept) > _LARGEST_IN_MEMORY:
+            lines += len(_LINE_ENDS.findall(piece))
+            if len(kept) > _LARGEST_PAGE or lines > _MOST_LINES:
                 raise NoMediaFound(
-                    f"It has a page or playlist of more than {_LARGEST_IN_MEMORY / 1e6:.0f} MB."
+                    f"It has a page or playlist of more than {_LARGEST_PAGE / 1e6:.0f} MB or "
+                    f"{_MOST_LINES} lines."
                 )
         return bytes(kept)
 

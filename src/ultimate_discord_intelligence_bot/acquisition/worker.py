@@ -12,9 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from ..errors import AutointelError, NoMediaFound
+from ..errors import AutointelError, NoMediaFound, RedirectLoop
 from ..processes import Inbox, Message, Say, give_up, serve
-from .diagnosis import diagnose
+from .diagnosis import causes, diagnose
 from .fetching import fetch
 from .guard import Guard
 from .meter import Meter
@@ -37,8 +37,11 @@ def work(message: Message, say: Say, inbox: Inbox) -> Message:
 
 def explain(error: Exception, message: dict[str, Any]) -> AutointelError:
     """The error to show for what yt-dlp or its network stack raised."""
-    if isinstance(error, MemoryError):
-        return NoMediaFound("What the site sends is too much to be understood.")
+    for cause in causes(error):
+        if isinstance(cause, MemoryError):
+            return NoMediaFound("What the site sends is too much to be understood.")
+        if isinstance(cause, RecursionError):
+            return RedirectLoop("The link leads from page to page without an end.")
     return diagnose(error, message["url"])
 
 
