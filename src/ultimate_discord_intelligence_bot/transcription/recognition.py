@@ -52,9 +52,11 @@ class Listening:
             progress: told how far the listening is.
 
         Returns:
-            None where it was given up: an unsuitable container, no speech model, or another file
-            than the one that was listened to.
+            None where it was given up: an unsuitable container, no speech model, another file
+            than the one that was listened to, or `cancel`.
         """
+        if self._work.cancelled():
+            return None
         self._progress = progress
         if not self._whole.done():
             self._whole.set_result(media)

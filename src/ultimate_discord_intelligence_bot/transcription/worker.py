@@ -7,7 +7,6 @@ starts no process. When it is killed or crashes, its memory is back and only its
 from __future__ import annotations
 
 import os
-import queue
 import sys
 import threading
 from collections.abc import Callable
@@ -70,17 +69,15 @@ def _roughly(path: Path, settings: Settings, progress: Progress) -> Transcript:
 def listen(request: Message, say: Say, inbox: Inbox) -> Message:
     """Listen to a file while it grows; the parent tells when it is whole, and what it then is."""
     settings = _settings(request)
-    told: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    whole = threading.Event()
-    threading.Thread(target=_await_end, args=(inbox, told, whole), daemon=True).start()
+    end = _End(inbox)
     listener = Listener(settings, request["terms"], _progress(say))
-    file = GrowingFile(Path(request["path"]), whole)
+    file = end.open(Path(request["path"]))
     listener.load()
     if file.index_is_last():
         raise NotMedia("It cannot be understood before its end is there.")
     found = listener.transcript(sound.samples_of(file), None, file.name)
     digest = file.sha256()
-    final = told.get()
+    final = end.media
     if digest != final["sha256"]:
         raise NotMedia("The recording is not what was listened to.")
     length = sound.duration(Path(final["path"])) or 0.0
@@ -89,9 +86,30 @@ def listen(request: Message, say: Say, inbox: Inbox) -> Message:
     return _handed_over(found, say)
 
 
-def _await_end(inbox: Inbox, told: queue.SimpleQueue[Message], whole: threading.Event) -> None:
-    told.put(inbox.get())
-    whole.set()
+class _End:
+    """Waits for the parent to tell that a file is whole.
+
+    Attributes:
+        media: path and hash of the finished file, once it is ``whole``.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.media: Message = {}
+        self._whole = threading.Event()
+        threading.Thread(target=self._await, args=(inbox,), daemon=True).start()
+
+    def _await(self, inbox: Inbox) -> None:
+        self.media = inbox.get()
+        self._whole.set()
+
+    def open(self, path: Path) -> GrowingFile:
+        """The growing file; or the finished one, where that came first."""
+        while not self._whole.is_set():
+            try:
+                return GrowingFile(path, self._whole)
+            except FileNotFoundError:
+                self._whole.wait(0.05)
+        return GrowingFile(Path(self.media["path"]), self._whole)
 
 
 def check(request: Message, say: Say, inbox: Inbox) -> Message:
