@@ -52,6 +52,7 @@ _ENTRY = re.compile(
 )
 _FAMILIES = {socket.AF_INET, socket.AF_INET6, -1}
 _KINDS = {socket.SOCK_STREAM, socket.SOCK_DGRAM, -1}
+_SHUT_IN = {"--no-remote", "--cached-only", "--no-prompt"}
 _PERMISSIONS = re.compile(r"--(?:allow|permission|unsafely)|-[^-]")
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080}
 
@@ -294,19 +295,15 @@ def _only_any_port(sock: Any, target: Any) -> None:
 def _only_deno(program: Any, arguments: Any, *_: Any) -> None:
     """Let yt-dlp start deno, which solves the puzzles of some sites, without any permission."""
     words = [os.fsdecode(word) for word in arguments]
-    if Path(os.fsdecode(program)).stem == "deno":
-        options = words[2:-1]
-        shut_in = {"--no-remote", "--cached-only", "--no-prompt"} <= set(options)
-        if words[1:] == ["--version"]:
-            return
-        if (
-            words[1] == "run"
-            and words[-1] == "-"
-            and shut_in
-            and not any(_PERMISSIONS.match(option) for option in options)
-        ):
-            return
-    raise PermissionError(f"The download process may not start {words[0]}.")
+    if Path(os.fsdecode(program)).name == "deno":
+        match words[1:]:
+            case ["--version"]:
+                return
+            case ["run", *options, "-"]:
+                loosened = any(_PERMISSIONS.match(option) for option in options)
+                if set(options) >= _SHUT_IN and not loosened:
+                    return
+    raise PermissionError(f"The download process may not start {os.fsdecode(program)}.")
 
 
 def _nothing(*_: Any) -> None:
