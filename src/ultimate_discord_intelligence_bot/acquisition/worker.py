@@ -17,10 +17,11 @@ from ..processes import Inbox, Message, Say, give_up, serve
 from .diagnosis import causes, diagnose
 from .fetching import fetch
 from .guard import Guard
+from .listing import list_items
 from .meter import Meter
 from .ytdlp import Request
 
-TASKS: dict[str, Callable[[Request, Say, Meter], Message]] = {"fetch": fetch}
+TASKS: dict[str, Callable[[Request, Say, Meter], Message]] = {"fetch": fetch, "list": list_items}
 
 _TIMEOUTS_OF_PATIENCE = 3
 _MOST_MEMORY = 1 << 30

@@ -123,11 +123,13 @@ class Listing(Model):
 
     Attributes:
         total: how many recordings the list has before any choice, when the site tells.
+        notes: what was left out and why the list may not be whole, one sentence each.
     """
 
     title: str | None
     items: tuple[ListItem, ...]
     total: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Growing(Model):
