@@ -44,8 +44,24 @@ def test_another_model_hears_anew(recording: Path, model: Path, data_dir: Path) 
 def test_without_a_model_the_message_names_the_ways_out(recording: Path, data_dir: Path) -> None:
     result = execute(data_dir, recording)
     assert isinstance(result.error, ModelMissing)
-    assert "AUTOINTEL_WHISPER_MODEL" in result.error.remedy
-    assert "VTT" in result.error.remedy
+    for way in ("autointel models fetch small", "VTT", "AUTOINTEL_OFFLINE_ASR"):
+        assert way in result.error.remedy
+
+
+def test_a_link_gives_the_same_transcript_heard_during_or_after_the_download(
+    recording: Path, model: Path, tmp_path: Path
+) -> None:
+    heard = []
+    with serve(recording.parent) as web:
+        for streamed in ("true", "false"):
+            result = execute(
+                tmp_path / streamed,
+                f"{web.url}/{recording.name}",
+                AUTOINTEL_WHISPER_MODEL=str(model),
+                ENABLE_STREAMED_TRANSCRIPTION=streamed,
+            )
+            heard.append(content(result)["transcript"])
+    assert heard[0] == heard[1]
 
 
 def test_a_link_to_a_recording_is_fetched_and_heard_once(

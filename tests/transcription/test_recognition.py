@@ -358,6 +358,14 @@ async def test_without_a_model_there_is_one_error_at_the_end(
             await recognise(acquisition(part), none, silent, listening)
 
 
+async def test_the_rough_engine_does_not_listen_to_growing_files(
+    voice: Path, settings: Settings
+) -> None:
+    only = settings.model_copy(update={"offline_asr": "only"})
+    async with listening_to(voice, only) as listening:
+        assert await listening.finish(media_file(voice), silent) is None
+
+
 async def test_another_title_means_another_hint(
     voice: Path, settings: Settings, tmp_path: Path
 ) -> None:

@@ -202,6 +202,14 @@ def test_a_file_that_arrives_damaged_is_no_model(settings: Settings, hub: Hub) -
     assert asyncio.run(fetch("tiny", settings, silent)).is_dir()
 
 
+def test_fetching_mends_a_model_that_is_damaged(settings: Settings, hub: Hub) -> None:
+    keep(settings, "tiny")
+    model = settings.data_dir / "models" / "tiny" / "model.bin"
+    model.write_bytes(b"not a model")
+    asyncio.run(fetch("tiny", settings, silent))
+    assert model.read_bytes() == (hub.folder / "model.bin").read_bytes()
+
+
 def test_a_published_model_that_cannot_be_loaded(settings: Settings, hub: Hub) -> None:
     (hub.folder / "tokenizer.json").write_text("{}")
     with pytest.raises(ModelMissing):

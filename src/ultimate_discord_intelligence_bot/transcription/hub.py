@@ -15,6 +15,7 @@ import io
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.ERO
 
 
 async def fetch(name: str, settings: Settings, progress: Progress) -> Path:
-    """Bring a speech model to this machine, unless it is here; returns its folder.
+    """Bring a speech model to this machine, unless a sound one is here; returns its folder.
 
     Args:
         name: one of `weights.MEGABYTES` or `weights.ALIASES`.
@@ -67,15 +68,15 @@ async def fetch(name: str, settings: Settings, progress: Progress) -> Path:
             f"There is no speech model “{name}” to fetch.",
             f"Take one of: {', '.join(MEGABYTES)}.",
         )
-    try:
-        return find_weights(name, settings)
-    except ModelMissing:
-        place = models_folder(settings) / name
+    with suppress(ModelMissing):
+        folder = find_weights(name, settings)
+        await _check(folder, progress)
+        return folder
+    place = models_folder(settings) / name
     arrived = await delegate(HUB, {"name": name, "place": str(place)}, progress)
-    progress(1.0, "checking that it can be loaded")
     folder = Path(arrived["folder"])
     try:
-        await delegate(WORKER, {"task": "check", "path": str(folder)}, progress)
+        await _check(folder, progress)
     except AutointelError:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         raise
@@ -83,11 +84,16 @@ async def fetch(name: str, settings: Settings, progress: Progress) -> Path:
     return find_weights(name, settings)
 
 
+async def _check(folder: Path, progress: Progress) -> None:
+    progress(1.0, "checking that it can be loaded")
+    await delegate(WORKER, {"task": "check", "path": str(folder)}, progress)
+
+
 def _put(folder: Path, place: Path) -> None:
     """Give a complete model its name."""
     try:
         if place.is_dir():
-            shutil.rmtree(place)  # incomplete, else it would not have been fetched
+            shutil.rmtree(place)  # incomplete or damaged, else it would not have been fetched
         folder.replace(place)
         sync_folder(place.parent)
         for left in place.parent.glob(f".{place.name}-*"):

@@ -69,6 +69,8 @@ def _roughly(path: Path, settings: Settings, progress: Progress) -> Transcript:
 def listen(request: Message, say: Say, inbox: Inbox) -> Message:
     """Listen to a file while it grows; the parent tells when it is whole, and what it then is."""
     settings = _settings(request)
+    if settings.offline_asr == "only":
+        raise TranscriptionError("The rough recogniser listens to whole files only.")
     end = _End(inbox)
     listener = Listener(settings, request["terms"], _progress(say))
     file = end.open(Path(request["path"]))
