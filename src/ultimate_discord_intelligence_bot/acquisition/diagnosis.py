@@ -291,7 +291,7 @@ def _type(cause: BaseException, url: str) -> AutointelError | None:
             )
         case HTTPError(redirect_loop=True):
             return RedirectLoop(f"{host} redirects in a circle.")
-        case InvalidSchema() | NoSupportingHandlers() if not _WORDS[5][0].search(str(cause)):
+        case InvalidSchema() | NoSupportingHandlers() if "impersonat" not in str(cause).lower():
             return UnsupportedScheme(
                 f"{host} sends us on to an address that is neither http nor https."
             )
