@@ -20,7 +20,7 @@ from ultimate_discord_intelligence_bot.runs import Run
 from ultimate_discord_intelligence_bot.settings import Depth, load_settings
 
 REMEDY = "If you trust that host, add it to AUTOINTEL_ALLOWED_HOSTS."
-_SECONDS = 25
+_SECONDS = 60
 
 
 class Visit:
