@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from typing import NoReturn
 
 import pytest
@@ -17,7 +18,7 @@ from ultimate_discord_intelligence_bot.errors import AutointelError, NoMediaFoun
 
 
 class Ending:
-    """Stands for the end of the process: it keeps the reason, and the thread that asked stops."""
+    """Stands for the end of the process: it keeps the reason, and nothing follows."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -26,7 +27,8 @@ class Ending:
     def __call__(self, error: AutointelError) -> NoReturn:
         self.reason = error
         self.ended.set()
-        raise SystemExit
+        while True:
+            time.sleep(60)
 
 
 class Body(io.BytesIO):
