@@ -152,7 +152,8 @@ def send(
     headers: dict[str, str] | None = None,
 ) -> None:
     to.send_response(status)
-    for name, value in {"Content-Type": kind, **(headers or {})}.items():
+    given = {"Content-Type": kind, "Connection": "close", **(headers or {})}
+    for name, value in given.items():
         to.send_header(name, value)
     to.send_header("Content-Length", str(len(body)))
     to.end_headers()
