@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ultimate_discord_intelligence_bot.models.report import SCHEMA_VERSION, Report
-from ultimate_discord_intelligence_bot.plans import Flags, Group, Plan, Stage, plan
+from ultimate_discord_intelligence_bot.plans import Flags, Group, Option, Plan, Stage, plan
 from ultimate_discord_intelligence_bot.settings import Depth, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +41,7 @@ def report_schema() -> str:
 
 def task_dependencies() -> str:
     """Which stage reads what, at which depth."""
-    deepest = plan(Depth.EXPERIMENTAL, Flags())
+    deepest = plan(Depth.EXPERIMENTAL, Flags(), set(Option))
     rows = "\n".join(_dependency_row(stage) for stage in deepest.stages)
     return f"""# Task dependencies
 
@@ -68,7 +68,7 @@ def _dependency_row(stage: Stage) -> str:
     cells = (
         f"`{stage.name}`",
         stage.phase,
-        stage.least,
+        stage.least + (f", with `AUTOINTEL_{stage.option.upper()}`" if stage.option else ""),
         ", ".join(stage.needs) or "–",
         ", ".join(stage.uses) or "–",
         stage.resource,
@@ -112,13 +112,13 @@ the same report.
 
 def _groups() -> Iterator[tuple[str, list[str]]]:
     for group in Group:
-        stages = plan(Depth.EXPERIMENTAL, Flags()).stages
+        stages = plan(Depth.EXPERIMENTAL, Flags(), set(Option)).stages
         names = [f"`{stage.name}`" for stage in stages if stage.group is group]
         yield f"ENABLE_PARALLEL_{group.upper()}", names
 
 
 def _waves(depth: Depth) -> str:
-    waves = plan(depth, Flags()).waves()
+    waves = plan(depth, Flags(), set(Option)).waves()
     rows = "\n".join(
         f"| {number} | {', '.join(f'`{stage.name}`' for stage in wave)} |"
         for number, wave in enumerate(waves, start=1)
@@ -138,7 +138,7 @@ def _settings() -> list[tuple[str, Flags]]:
 def _wave_counts() -> str:
     return "\n".join(
         f"| {depth} | "
-        + " | ".join(str(len(plan(depth, flags).waves())) for _, flags in _settings())
+        + " | ".join(str(len(plan(depth, flags, set(Option)).waves())) for _, flags in _settings())
         + " |"
         for depth in Depth
     )

@@ -23,7 +23,7 @@ from .events import EventStream
 from .models.media import Acquisition
 from .models.report import Missing, Report
 from .observability import run_context
-from .plans import Flags, plan
+from .plans import plan_for
 from .runner import StageRunner
 from .runs import Run
 from .settings import Depth, Settings, load_settings
@@ -118,12 +118,9 @@ class AutonomousIntelligenceOrchestrator:
         runner: StageRunner | None = None
         try:
             with await asyncio.to_thread(memory_for, run.settings) as memory:
-                async with run.exclusively():
+                async with run.exclusively(), StageWork(run, memory) as work:
                     runner = StageRunner(
-                        run,
-                        plan(run.depth, Flags.of(run.settings)),
-                        StageWork(run, memory).all(),
-                        self.events,
+                        run, plan_for(run.depth, run.settings), work.all(), self.events
                     )
                     await _kick_off(runner)
                     folder = await asyncio.to_thread(_write, runner, run, out)
@@ -147,6 +144,7 @@ def _write(runner: StageRunner, run: Run, out: Path | None) -> Path:
     folder = out or run.folder / "briefing" / run.depth
     media = acquired.media.path if acquired.media else None
     write_briefing(report, folder, media=media, embed_limit_mb=run.settings.embed_media_mb)
+    run.leave_card(folder)
     return folder
 
 

@@ -66,6 +66,13 @@ class ListLink(InputError):
     default_remedy = "Say which of them: --limit 5, --since 2026-01-31, or the link of one of them."
 
 
+class RunUnknown(InputError):
+    """A name that stands for no run, or for several."""
+
+    code = "run_unknown"
+    default_remedy = "Give the link, the file, or the run's id as its briefing names it."
+
+
 class FileMissing(InputError):
     """A local path that does not lead to a readable file."""
 

@@ -6,7 +6,7 @@ depend on each other. ``docs/analysis`` is generated from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
@@ -27,6 +27,12 @@ class Resource(StrEnum):
 
     IO = "io"
     CPU = "cpu"
+
+
+class Option(StrEnum):
+    """Stages that are done only where the user asks for them."""
+
+    DIARIZATION = "diarization"
 
 
 class Phase(StrEnum):
@@ -65,6 +71,7 @@ class Stage:
         critical: whether its failure ends the run; otherwise the briefing reports it as missing.
         deadline: seconds after which it is given up.
         group: the flag that lets it run beside its siblings; None means alone.
+        option: what the user must ask for to have it; None means nothing.
         parallel: whether it does so in this plan.
     """
 
@@ -77,6 +84,7 @@ class Stage:
     least: Depth = Depth.STANDARD
     critical: bool = False
     group: Group | None = None
+    option: Option | None = None
     parallel: bool = field(default=False, compare=False)
 
     @property
@@ -122,7 +130,7 @@ class Plan:
 _MINUTE = 60.0
 _HOUR = 3600.0
 
-_SPOKEN = ("transcription", "embedding")
+_SPOKEN = ("speakers", "embedding")
 _FINDINGS = ("chapters", "claims", "sentiment", "key_points")
 _CHECKS = ("contradictions", "verdicts", "second_opinion")
 _RECEIPTS = ("vector_memory", "graph_memory")
@@ -137,7 +145,32 @@ _STAGES: tuple[Stage, ...] = (
         needs=("acquisition",),
         critical=True,
     ),
-    Stage("embedding", Phase.ANALYSIS, Resource.CPU, _HOUR, needs=("transcription",)),
+    Stage(
+        "diarization",
+        Phase.TRANSCRIPTION,
+        Resource.CPU,
+        4 * _HOUR,
+        needs=("acquisition", "transcription"),
+        group=Group.ANALYSIS,
+        option=Option.DIARIZATION,
+    ),
+    Stage(
+        "embedding",
+        Phase.ANALYSIS,
+        Resource.CPU,
+        _HOUR,
+        needs=("transcription",),
+        group=Group.ANALYSIS,
+    ),
+    Stage(
+        "speakers",
+        Phase.TRANSCRIPTION,
+        Resource.CPU,
+        10 * _MINUTE,
+        needs=("transcription",),
+        uses=("diarization",),
+        critical=True,
+    ),
     Stage(
         "chapters",
         Phase.ANALYSIS,
@@ -165,7 +198,7 @@ _STAGES: tuple[Stage, ...] = (
         Phase.VERIFICATION,
         Resource.IO,
         20 * _MINUTE,
-        needs=("embedding", "claims"),
+        needs=(*_SPOKEN, "claims"),
         least=Depth.DEEP,
         group=Group.FACT_CHECKING,
     ),
@@ -192,7 +225,7 @@ _STAGES: tuple[Stage, ...] = (
         Phase.VERIFICATION,
         Resource.CPU,
         10 * _MINUTE,
-        needs=("claims",),
+        needs=("speakers", "claims"),
         uses=("memory_evidence", "recording_evidence"),
         least=Depth.DEEP,
     ),
@@ -218,7 +251,7 @@ _STAGES: tuple[Stage, ...] = (
         Phase.MEMORY,
         Resource.IO,
         30 * _MINUTE,
-        needs=("acquisition", "transcription"),
+        needs=("acquisition", "speakers"),
         uses=("claims", "chapters"),
         least=Depth.DEEP,
         group=Group.MEMORY_OPS,
@@ -228,7 +261,7 @@ _STAGES: tuple[Stage, ...] = (
         Phase.BRIEFING,
         Resource.CPU,
         10 * _MINUTE,
-        needs=("acquisition", "transcription"),
+        needs=("acquisition", "speakers"),
         uses=_FINDINGS + _CHECKS + _RECEIPTS,
         critical=True,
     ),
@@ -236,12 +269,23 @@ _STAGES: tuple[Stage, ...] = (
 """Every stage, in order."""
 
 
-def plan(depth: Depth, flags: Flags) -> Plan:
+def plan(depth: Depth, flags: Flags, options: Set[Option] = frozenset()) -> Plan:
     """The stages of a depth; the flags decide which of them run side by side."""
     order = list(Depth)
-    chosen = [stage for stage in _STAGES if order.index(stage.least) <= order.index(depth)]
+    chosen = [
+        stage
+        for stage in _STAGES
+        if order.index(stage.least) <= order.index(depth)
+        and (stage.option is None or stage.option in options)
+    ]
     names = {stage.name for stage in chosen}
     return Plan(depth, tuple(_fit(stage, names, flags) for stage in chosen))
+
+
+def plan_for(depth: Depth, settings: Settings) -> Plan:
+    """The plan of a run with these settings."""
+    options = {option for option in Option if getattr(settings, option.value)}
+    return plan(depth, Flags.of(settings), options)
 
 
 def _fit(stage: Stage, names: set[str], flags: Flags) -> Stage:

@@ -69,6 +69,10 @@ def _always(_: Any) -> bool:
     return True
 
 
+def _ignore(_: Any) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Work:
     """How a stage is done.
@@ -78,6 +82,7 @@ class Work:
         do: makes it from the inputs.
         made_from: what it depends on besides its inputs (parameters, identities); may block.
         holds: whether an artifact found in the store can still be used.
+        then: told the artifact, made or found.
         version: to be raised when the same inputs give another result.
         tells_missing: whether it tells which stages before it gave no result.
     """
@@ -86,6 +91,7 @@ class Work:
     do: Callable[[Inputs, Progress], Awaitable[Storable]]
     made_from: Callable[[], Mapping[str, Any]] = _nothing
     holds: Callable[[Any], bool] = _always
+    then: Callable[[Any], None] = _ignore
     version: int = 1
     tells_missing: bool = False
 
@@ -192,6 +198,7 @@ class StageRunner:
         artifact: Storable,
         digest: str,
     ) -> StageOutcome:
+        self._work[stage.name].then(artifact)
         self._artifacts[stage.name] = artifact
         self._digests[stage.name] = digest
         seconds = time.monotonic() - began

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from .errors import StorageError, storage_error
-from .models.artifact import Storable
+from .errors import RunUnknown, StorageError, storage_error
+from .models.artifact import Artifact, Storable
 from .models.media import Locator
 from .settings import Depth, Settings
 
@@ -78,14 +78,26 @@ def artifact_key(stage: str, version: int, made_from: Mapping[str, Any]) -> str:
 
 
 class ArtifactStore:
-    """The artifacts of one run, as files in one folder."""
+    """The artifacts of one run, as files in one folder.
+
+    Attributes:
+        folder: where artifacts are written, and read.
+        shared: where another run of the same recording keeps its own; only read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.shared: Path | None = None
 
     def read(self, stage: str, key: str, kind: type[_S]) -> tuple[_S, str] | None:
         """The artifact and its content digest, or None when it is not there or damaged."""
-        path = self._path(stage, key, kind)
+        found = self._read(self.folder, stage, key, kind)
+        if found is None and self.shared is not None:
+            return self._read(self.shared, stage, key, kind)
+        return found
+
+    def _read(self, folder: Path, stage: str, key: str, kind: type[_S]) -> tuple[_S, str] | None:
+        path = folder / _file_name(stage, key, kind)
         try:
             data = path.read_bytes()
             return kind.decode(data), digest(data)
@@ -100,11 +112,25 @@ class ArtifactStore:
     def write(self, stage: str, key: str, artifact: Storable) -> str:
         """Keep an artifact; returns its content digest."""
         data = artifact.encode()
-        write_atomically(self._path(stage, key, type(artifact)), data)
+        write_atomically(self.folder / _file_name(stage, key, type(artifact)), data)
         return digest(data)
 
-    def _path(self, stage: str, key: str, kind: type[Storable]) -> Path:
-        return self.folder / f"{stage}-{key}{kind.suffix}"
+
+def _file_name(stage: str, key: str, kind: type[Storable]) -> str:
+    return f"{stage}-{key}{kind.suffix}"
+
+
+class RunCard(Artifact):
+    """What is needed to do a run again.
+
+    Attributes:
+        input: as the user gave it; a file by its absolute path.
+        out: absolute folder of the briefing.
+    """
+
+    input: str
+    depth: Depth
+    out: Path
 
 
 class Run:
@@ -114,8 +140,8 @@ class Run:
     before is found again.
 
     Attributes:
-        id: e.g. ``8b0c1d2e``-style uuid.
-        source_id: id of the recording in memory.
+        id: a uuid.
+        source_id: id of the recording in memory: that of the run that first met it.
         settings: snapshot taken when the run began.
         fresh: ignore artifacts that are there already.
     """
@@ -128,11 +154,53 @@ class Run:
         self.settings = settings
         self.fresh = fresh
         self.tenant = settings.tenant
-        self.id = stable_id("run", self.tenant, locator.kind, locator.value)
-        self.source_id = stable_id("source", self.tenant, locator.kind, locator.value)
+        self.id = stable_id("source", self.tenant, locator.kind, locator.value)
+        self.source_id = self.id
         self.folder = settings.data_dir / "runs" / self.id
         self.artifacts = ArtifactStore(self.folder / "artifacts")
         self.media_folder = self.folder / "media"
+
+    def meet(self, source_id: str) -> None:
+        """Learn that the recording was met before, under another link, by the run of that id.
+
+        From now on its memory is meant, its speakers have their names, and what that run has
+        finished is not done again.
+        """
+        if source_id != self.id:
+            self.source_id = source_id
+            self.artifacts.shared = self._source_folder / "artifacts"
+
+    @property
+    def _source_folder(self) -> Path:
+        return self.settings.data_dir / "runs" / self.source_id
+
+    def leave_card(self, out: Path) -> None:
+        """Tell where the briefing is, for whoever comes back to this run."""
+        card = RunCard(input=self.locator.value, depth=self.depth, out=out.absolute())
+        write_atomically(self.folder / "run.json", card.encode())
+
+    @property
+    def speaker_names(self) -> dict[str, str]:
+        """Names that the user gave to speakers, by their label in the transcript."""
+        try:
+            names = json.loads((self._source_folder / "speakers.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"The names of the speakers cannot be read ({error}).",
+                "Give them again with `autointel speakers`.",
+            ) from error
+        return {str(label): str(name) for label, name in names.items()}
+
+    def name_speakers(self, names: Mapping[str, str]) -> None:
+        """Keep the names of speakers, by label; the ones kept before are forgotten.
+
+        Raises:
+            StorageError: they could not be written.
+        """
+        data = json.dumps(names, ensure_ascii=False, indent=1).encode()
+        write_atomically(self._source_folder / "speakers.json", data)
 
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:
@@ -152,3 +220,25 @@ class Run:
             yield
         finally:
             os.close(descriptor)
+
+
+def find_card(settings: Settings, name: str) -> RunCard:
+    """The card of the finished run whose id begins with a name.
+
+    Raises:
+        RunUnknown: no run has such an id, or several have.
+    """
+    cards = [
+        path
+        for path in (settings.data_dir / "runs").glob("*/run.json")
+        if path.parent.name.startswith(name)
+    ]
+    if len(cards) != 1:
+        how_many = "No finished run has" if not cards else f"{len(cards)} runs have"
+        raise RunUnknown(f"{how_many} an id that begins with “{name}”.")
+    try:
+        return RunCard.decode(cards[0].read_bytes())
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"{cards[0]} cannot be read ({error}).", "Repeat `autointel run` for it."
+        ) from error

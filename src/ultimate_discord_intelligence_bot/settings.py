@@ -147,7 +147,8 @@ class Settings(BaseSettings):
         validation_alias="AUTOINTEL_ALLOWED_HOSTS",
         description=(
             "Hosts inside your network that links may lead to, separated by commas: names, "
-            "addresses or networks such as 192.168.1.0/24. All other such addresses are refused."
+            "addresses or networks such as 192.168.1.0/24, each with :port where only that is "
+            "meant. All other such addresses are refused."
         ),
     )
     whisper_model: str = Field(

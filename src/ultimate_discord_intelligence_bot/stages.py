@@ -6,22 +6,24 @@ Only here do the rooms meet: what one of them makes is handed to the next as an 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import threading
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import acquisition, analysis, briefing, transcription, verification
 from .embedding import load_embedder
-from .errors import LanguageUnsupported
+from .errors import LanguageUnsupported, NoAudio, TranscriptUncertain
 from .events import Progress
 from .memory import Memory, open_memory, records_of
 from .models.analysis import Chapters, Claims, KeyPoints, Sentiment
 from .models.artifact import Vectors
-from .models.media import Acquisition
+from .models.media import Acquisition, Growing
 from .models.memory import Hit, Receipt
 from .models.report import Report
-from .models.transcript import Transcript
+from .models.transcript import Diarization, Transcript
 from .models.verification import Contradictions, EvidenceSet, Verdicts
 from .runner import Inputs, Work
 from .runs import Run
@@ -42,19 +44,40 @@ def memory_for(settings: Settings) -> Memory:
 
 
 class StageWork:
-    """The work of every stage, bound to one run and to the memory."""
+    """The work of every stage, bound to one run and to the memory.
+
+    To be entered as a context: at its end nothing goes on in the background.
+    """
 
     def __init__(self, run: Run, memory: Memory) -> None:
         self._run = run
         self._memory = memory
+        self._listening: transcription.Listening | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stop_listening()
 
     def all(self) -> dict[str, Work]:
         """How to do each stage, by its name."""
         return {
             "acquisition": Work(
-                Acquisition, self._acquire, self._what_is_asked_for, holds=_media_is_there
+                Acquisition,
+                self._acquire,
+                self._what_is_asked_for,
+                holds=_media_is_there,
+                then=self._meet,
             ),
             "transcription": Work(Transcript, self._transcribe, self._how_to_transcribe),
+            "diarization": Work(Diarization, self._diarize),
+            "speakers": Work(Transcript, self._name_speakers, self._what_they_are_called),
             "embedding": Work(Vectors, self._embed, self._which_embedder),
             "chapters": Work(Chapters, self._find_chapters),
             "claims": Work(Claims, self._detect_claims),
@@ -82,7 +105,10 @@ class StageWork:
 
     def _how_to_transcribe(self) -> dict[str, Any]:
         settings = self._run.settings
-        return {"model": settings.whisper_model, "language": settings.language}
+        return {"engine": transcription.engine(settings), "language": settings.language}
+
+    def _what_they_are_called(self) -> dict[str, Any]:
+        return {"names": self._run.speaker_names}
 
     def _which_embedder(self) -> dict[str, Any]:
         return {"embedder": load_embedder().name}
@@ -99,11 +125,46 @@ class StageWork:
     # -- acquisition and transcription ------------------------------------------------------
 
     async def _acquire(self, inputs: Inputs, progress: Progress) -> Acquisition:
-        return await acquisition.acquire(self._run, progress)
+        growing = self._listen if self._run.settings.streams else None
+        return await acquisition.acquire(self._run, progress, growing)
+
+    def _listen(self, growing: Growing) -> None:
+        self._listening = transcription.listen(growing, self._run.settings)
+
+    async def _stop_listening(self) -> None:
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            await listening.cancel()
+
+    def _meet(self, acquired: Acquisition) -> None:
+        self._run.meet(acquired.source.id)
 
     async def _transcribe(self, inputs: Inputs, progress: Progress) -> Transcript:
         acquired = inputs.need("acquisition", Acquisition)
-        return await transcription.transcribe(acquired, self._run.settings, progress)
+        try:
+            return await transcription.transcribe(
+                acquired, self._run.settings, progress, self._listening
+            )
+        finally:
+            await self._stop_listening()
+
+    async def _diarize(self, inputs: Inputs, progress: Progress) -> Diarization:
+        media = inputs.need("acquisition", Acquisition).media
+        if inputs.need("transcription", Transcript).speakers:
+            return Diarization(turns=())
+        if media is None:
+            raise NoAudio("Without the sound nobody can tell the speakers apart.")
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(transcription.diarize, media.path, progress, stop)
+        finally:
+            stop.set()
+
+    async def _name_speakers(self, inputs: Inputs, progress: Progress) -> Transcript:
+        transcript = inputs.need("transcription", Transcript)
+        if turns := inputs.find("diarization", Diarization):
+            transcript = transcription.assign(transcript, turns)
+        return transcription.rename(transcript, self._run.speaker_names)
 
     # -- analysis -----------------------------------------------------------------------------
 
@@ -135,10 +196,15 @@ class StageWork:
 
     async def _retrieve(self, vectors: NDArray[np.float32], limit: int) -> list[list[Hit]]:
         return await self._memory.search_many(
-            vectors, tenant=self._run.tenant, limit=limit, exclude_source=self._run.source_id
+            vectors,
+            tenant=self._run.tenant,
+            limit=limit,
+            exact=True,
+            exclude_source=self._run.source_id,
         )
 
     async def _gather_from_memory(self, inputs: Inputs, progress: Progress) -> EvidenceSet:
+        _require_exact(inputs)
         claims = inputs.need("claims", Claims)
         return await verification.gather_from_memory(claims, _claim_vectors(inputs), self._retrieve)
 
@@ -146,19 +212,20 @@ class StageWork:
         return await asyncio.to_thread(
             verification.gather_from_transcript,
             inputs.need("claims", Claims),
-            *_spoken(inputs),
+            *_exact(inputs),
             inputs.need("acquisition", Acquisition).source,
         )
 
     async def _find_contradictions(self, inputs: Inputs, progress: Progress) -> Contradictions:
         return await verification.find_contradictions(
             inputs.need("claims", Claims),
-            *_spoken(inputs),
+            *_exact(inputs),
             inputs.need("acquisition", Acquisition).source,
             self._retrieve,
         )
 
     async def _judge(self, inputs: Inputs, progress: Progress) -> Verdicts:
+        _require_exact(inputs)
         gathered = [
             inputs.find(name, EvidenceSet) for name in ("memory_evidence", "recording_evidence")
         ]
@@ -186,7 +253,7 @@ class StageWork:
 
     async def _remember_graph(self, inputs: Inputs, progress: Progress) -> Receipt:
         source = inputs.need("acquisition", Acquisition).source
-        transcript = inputs.need("transcription", Transcript)
+        transcript = inputs.need("speakers", Transcript)
         records = records_of(source, self._run.tenant, transcript, inputs.find("claims", Claims))
         return await self._memory.remember_graph(
             source, self._run.tenant, records, inputs.find("chapters", Chapters)
@@ -202,7 +269,7 @@ class StageWork:
             run_id=self._run.id,
             depth=self._run.depth,
             acquisition=inputs.need("acquisition", Acquisition),
-            transcript=inputs.need("transcription", Transcript),
+            transcript=inputs.need("speakers", Transcript),
             chapters=inputs.find("chapters", Chapters),
             key_points=inputs.find("key_points", KeyPoints),
             claims=inputs.find("claims", Claims),
@@ -223,7 +290,17 @@ def _media_is_there(acquired: Acquisition) -> bool:
 
 
 def _spoken(inputs: Inputs) -> tuple[Transcript, Vectors]:
-    return inputs.need("transcription", Transcript), inputs.need("embedding", Vectors)
+    return inputs.need("speakers", Transcript), inputs.need("embedding", Vectors)
+
+
+def _require_exact(inputs: Inputs) -> None:
+    if not inputs.need("speakers", Transcript).exact:
+        raise TranscriptUncertain("The words are a rough guess; no fact is checked on them.")
+
+
+def _exact(inputs: Inputs) -> tuple[Transcript, Vectors]:
+    _require_exact(inputs)
+    return _spoken(inputs)
 
 
 def _understood(inputs: Inputs) -> tuple[Transcript, Vectors]:

@@ -102,3 +102,18 @@ def test_escaped_text_is_read_as_itself(text: str) -> None:
 )
 def test_times_are_written_as_readers_write_them(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
+
+
+def test_what_a_reader_must_know_about_the_transcript_stands_at_the_top(report: Report) -> None:
+    noted = report.transcript.model_copy(update={"notes": ("They end after 2 of 60 minutes.",)})
+    text = render_markdown(report.model_copy(update={"transcript": noted}))
+    assert text.index("They end after 2 of 60 minutes.") < text.index("## Key points")
+
+
+def test_words_that_were_only_roughly_heard_are_not_shown_as_quotes(plain: Report) -> None:
+    rough = plain.transcript.model_copy(update={"origin": "low-accuracy speech recognition"})
+    text = render_markdown(plain.model_copy(update={"transcript": rough}))
+    assert "“" not in text.replace("See “What is missing”", "")
+    assert "≈ " in text
+    assert "nothing in it is a quote" in text
+    assert "verbatim" not in text

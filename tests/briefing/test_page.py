@@ -292,3 +292,14 @@ def test_every_text_colour_is_readable_on_every_ground_by_day_and_night(report: 
         for pair in [*pairs, (colours["ink"], colours["mark"])]:
             dark, light = sorted(map(_luminance, pair))
             assert (light + 0.05) / (dark + 0.05) >= 4.5, pair
+
+
+def test_words_that_were_only_roughly_heard_are_marked_as_such(plain: Report) -> None:
+    rough = plain.transcript.model_copy(
+        update={"origin": "low-accuracy speech recognition", "notes": ("It hissed.",)}
+    )
+    page = Page(render_html(plain.model_copy(update={"transcript": rough})))
+    assert ("body", {"class": "rough"}) in page.elements
+    assert "It hissed." in page.text
+    assert "nothing in it is a quote" in page.text
+    assert "verbatim" not in page.text

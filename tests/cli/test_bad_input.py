@@ -61,11 +61,11 @@ FILES: dict[str, tuple[Make, str]] = {
 }
 PATHS: dict[str, tuple[str, str]] = {
     "404": ("/status/404", "not_found"),
-    "410": ("/status/410", "not_found"),
+    "410": ("/status/410", "removed"),
     "403": ("/status/403", "access_denied"),
     "500": ("/status/500", "network_failed"),
     "a redirect loop": ("/loop", "redirect_loop"),
-    "a page without media": ("/page", "no_media_found"),
+    "a page without media": ("/page", "unsupported_site"),
     "a text that calls itself audio": ("/text.mp3", "no_media_found"),
     "an audio file without content": ("/empty.mp3", "no_media_found"),
 }

@@ -93,7 +93,7 @@ def test_search_finds_what_was_heard(debate: Path) -> None:
     result = invoke("search", "how many astronauts were on the lunar surface", "--json")
     assert result.exit_code == 0
     hits = json.loads(result.stdout)
-    assert list(hits[0]) == ["text", "start", "end", "speaker", "source", "url", "score"]
+    assert list(hits[0]) == ["text", "start", "end", "speaker", "source", "url", "score", "exact"]
     assert "twelve people walked on the Moon" in hits[0]["text"]
     assert hits[0]["speaker"] == "Ruth"
     address, _, moment = hits[0]["url"].partition("#t=")
@@ -148,7 +148,7 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(data_dir: Path) -> None:
     assert findings["embedder"]["status"] == "ok"
     assert str(data_dir) in findings["data folder"]["detail"]
     assert findings["speech model"]["status"] == "warning"
-    assert "AUTOINTEL_WHISPER_MODEL" in findings["speech model"]["remedy"]
+    assert "autointel models fetch" in findings["speech model"]["remedy"]
     assert "speech model" in invoke("doctor").stdout
 
 

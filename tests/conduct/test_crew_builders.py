@@ -21,11 +21,11 @@ from ultimate_discord_intelligence_bot.crew_builders import (
     task_prompts,
 )
 from ultimate_discord_intelligence_bot.errors import NotFound
-from ultimate_discord_intelligence_bot.plans import Flags, plan
+from ultimate_discord_intelligence_bot.plans import Flags, Option, plan
 from ultimate_discord_intelligence_bot.runner import StageOutcome
 from ultimate_discord_intelligence_bot.settings import Depth
 
-EVERYTHING = plan(Depth.EXPERIMENTAL, Flags())
+EVERYTHING = plan(Depth.EXPERIMENTAL, Flags(), set(Option))
 
 
 async def done(name: str) -> StageOutcome:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from ultimate_discord_intelligence_bot.plans import Flags, plan
+from ultimate_discord_intelligence_bot.plans import Flags, Option, plan
 from ultimate_discord_intelligence_bot.settings import Depth, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_the_example_of_settings_names_every_setting() -> None:
 
 def test_the_dependencies_are_those_of_the_plan() -> None:
     text = (ROOT / "docs/analysis/autointel_task_dependencies.md").read_text()
-    for stage in plan(Depth.EXPERIMENTAL, Flags()).stages:
+    for stage in plan(Depth.EXPERIMENTAL, Flags(), set(Option)).stages:
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{stage.name}` |")]
         assert all(name in row for name in stage.inputs)
         for need in stage.needs:
@@ -51,7 +51,7 @@ def test_the_matrix_shows_every_wave() -> None:
     text = (ROOT / "docs/analysis/crewai_parallelization_matrix.md").read_text()
     for depth in Depth:
         _, _, table = text.partition(f"## {depth}, all flags on")
-        for number, wave in enumerate(plan(depth, Flags()).waves(), start=1):
+        for number, wave in enumerate(plan(depth, Flags(), set(Option)).waves(), start=1):
             names = ", ".join(f"`{stage.name}`" for stage in wave)
             assert f"| {number} | {names} |" in table
 

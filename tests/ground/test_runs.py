@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ultimate_discord_intelligence_bot import runs
-from ultimate_discord_intelligence_bot.errors import DiskFull, NotWritable
+from ultimate_discord_intelligence_bot.errors import DiskFull, NotWritable, RunUnknown, StorageError
 from ultimate_discord_intelligence_bot.models.artifact import Vectors
 from ultimate_discord_intelligence_bot.models.media import Locator
 from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
@@ -23,6 +23,7 @@ from ultimate_discord_intelligence_bot.runs import (
     ArtifactStore,
     Run,
     artifact_key,
+    find_card,
     stable_id,
     write_atomically,
 )
@@ -144,3 +145,64 @@ async def test_two_runs_of_one_input_take_turns(settings: Settings) -> None:
             inside -= 1
 
     await asyncio.gather(*(hold() for _ in range(5)))
+
+
+def test_a_finished_run_is_found_by_the_beginning_of_its_id(settings: Settings) -> None:
+    run = Run(WEB, Depth.DEEP, settings)
+    run.leave_card(Path("briefing"))
+    card = find_card(settings, run.id[:8])
+    assert (card.input, card.depth) == (WEB.value, Depth.DEEP)
+    assert card.out == Path("briefing").absolute()
+
+
+@pytest.mark.parametrize("names", [[], ["aaaa-1", "aaaa-2"]])
+def test_a_name_that_stands_for_no_run_or_several_is_refused(
+    settings: Settings, names: list[str]
+) -> None:
+    for name in names:
+        run = Run(WEB, Depth.DEEP, settings)
+        run.folder = settings.data_dir / "runs" / name
+        run.leave_card(Path("briefing"))
+    with pytest.raises(RunUnknown, match="aaaa"):
+        find_card(settings, "aaaa")
+
+
+def test_a_damaged_card_is_told_apart(settings: Settings) -> None:
+    path = settings.data_dir / "runs" / "aaaa-1" / "run.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    with pytest.raises(StorageError, match=r"run\.json"):
+        find_card(settings, "aaaa")
+
+
+def test_a_recording_met_before_brings_its_artifacts_its_memory_and_its_names(
+    settings: Settings,
+) -> None:
+    first = Run(WEB, Depth.STANDARD, settings)
+    first.artifacts.write("transcription", "k", TRANSCRIPT)
+    first.name_speakers({"A": "Ada"})
+    mirror = Run(Locator(kind="web", value="https://mirror.example/a"), Depth.STANDARD, settings)
+    assert mirror.artifacts.read("transcription", "k", Transcript) is None
+    assert mirror.speaker_names == {}
+    mirror.meet(first.source_id)
+    assert mirror.source_id == first.source_id
+    found = mirror.artifacts.read("transcription", "k", Transcript)
+    assert found is not None
+    assert found[0] == TRANSCRIPT
+    assert mirror.speaker_names == {"A": "Ada"}
+
+
+def test_what_a_run_makes_stays_in_its_own_folder(settings: Settings) -> None:
+    first = Run(WEB, Depth.STANDARD, settings)
+    mirror = Run(Locator(kind="web", value="https://mirror.example/a"), Depth.STANDARD, settings)
+    mirror.meet(first.source_id)
+    mirror.artifacts.write("transcription", "k", TRANSCRIPT)
+    assert first.artifacts.read("transcription", "k", Transcript) is None
+
+
+def test_names_that_cannot_be_read_are_not_taken_for_none(settings: Settings) -> None:
+    run = Run(WEB, Depth.STANDARD, settings)
+    run.name_speakers({"A": "Ada"})
+    (run.folder / "speakers.json").write_text("{")
+    with pytest.raises(StorageError, match="speakers"):
+        _ = run.speaker_names

@@ -286,3 +286,16 @@ def test_repeated_sentences_are_distinct_records(recording: Make) -> None:
     )
     records = records_of(talk.source, "local", twice, Claims(claims=(), threshold=0.5))
     assert len({record.id for record in records}) == 12
+
+
+async def test_what_was_only_roughly_heard_is_found_but_is_no_evidence(
+    memory: Memory, recording: Make
+) -> None:
+    rough = recording()
+    records = [record.model_copy(update={"exact": False}) for record in rough.records]
+    await memory.remember_vectors(rough.source, "local", records, rough.vectors)
+    query = rough.vectors[0]
+    found = await memory.search(query, tenant="local", limit=5)
+    assert found
+    assert not any(hit.exact for hit in found)
+    assert await memory.search_many(query[np.newaxis], tenant="local", limit=5, exact=True) == [[]]

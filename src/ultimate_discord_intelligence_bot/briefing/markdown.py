@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator, Sized
 
 from ..models.analysis import Claim
-from ..models.report import Linked, Report
+from ..models.report import Report
 from ..models.verification import Evidence, Statement, Verdict
 from .wording import (
     MARKS,
     absence,
+    caveats,
     clock,
     counted,
+    fidelity_note,
     mood,
     one_line,
     safe_link,
@@ -62,6 +64,9 @@ def _head(report: Report) -> Iterator[str]:
         yield ""
         names = ", ".join(escape(missing.stage) for missing in report.missing)
         yield f"**This briefing is incomplete:** {names}. See “What is missing”."
+    if caveat := caveats(report):
+        yield ""
+        yield f"**About the transcript:** {escape(caveat)}"
     yield ""
 
 
@@ -77,8 +82,10 @@ def _heading(report: Report, title: str, stage: str, found: Sized | None) -> Ite
 
 def _key_points(report: Report) -> Iterator[str]:
     yield from _heading(report, "Key points", "key_points", report.key_points)
+    exact = report.transcript.exact
     for point in report.key_points or ():
-        yield f"- {_quote(point.item.start, point.url, point.item.speaker, point.item.text)}"
+        item = point.item
+        yield f"- {_quote(item.start, point.url, item.speaker, item.text, exact=exact)}"
     yield ""
 
 
@@ -111,26 +118,28 @@ def _claims(report: Report) -> Iterator[str]:
     yield ""
     verdicts = {verdict.claim: verdict for verdict in report.verdicts or ()}
     for number, claim in enumerate(report.claims, 1):
-        yield from _claim(number, claim, verdicts, checked=report.verdicts is not None)
+        quote = _quote(
+            claim.item.start,
+            claim.url,
+            claim.item.speaker,
+            claim.item.text,
+            exact=report.transcript.exact,
+        )
+        yield f"{number}. {quote}"
+        indent = " " * (len(str(number)) + 2)
+        if report.verdicts is not None:
+            verdict = verdicts.get(claim.item.id)
+            yield from (indent + line for line in _verdict(claim.item, verdict))
     yield ""
 
 
-def _claim(
-    number: int, claim: Linked[Claim], verdicts: dict[str, Verdict], *, checked: bool
-) -> Iterator[str]:
-    item = claim.item
-    indent = " " * (len(str(number)) + 2)
-    yield f"{number}. {_quote(item.start, claim.url, item.speaker, item.text)}"
-    verdict = verdicts.get(item.id)
+def _verdict(claim: Claim, verdict: Verdict | None) -> Iterator[str]:
     if verdict is None:
-        if checked:
-            yield f"{indent}- Not checked: its check-worthiness is {item.score:.0%}."
+        yield f"- Not checked: its check-worthiness is {claim.score:.0%}."
         return
-    yield (
-        f"{indent}- {MARKS[verdict.label]} **{verdict.label.value}.** {escape(verdict.explanation)}"
-    )
+    yield f"- {MARKS[verdict.label]} **{verdict.label.value}.** {escape(verdict.explanation)}"
     for evidence in verdict.evidence:
-        yield f"{indent}- Evidence, {_evidence(evidence)}"
+        yield f"- Evidence, {_evidence(evidence)}"
 
 
 def _evidence(evidence: Evidence) -> str:
@@ -177,7 +186,7 @@ def _sentiment(report: Report) -> Iterator[str]:
         yield ""
         yield (
             f"Most {name} ({signed(extreme.value)}): "
-            f"{_quote(said.start, url, said.speaker, said.text)}"
+            f"{_quote(said.start, url, said.speaker, said.text, exact=report.transcript.exact)}"
         )
     yield ""
 
@@ -203,7 +212,7 @@ def _methods(report: Report) -> Iterator[str]:
         yield f"- **{escape(method.name)}**: {escape(method.description)}"
     if report.remembered:
         yield f"- Remembered in {escape('; '.join(report.remembered))}."
-    yield "- Every quote was compared with the transcript and is verbatim in it."
+    yield f"- {escape(fidelity_note(report))}"
     yield f"- Run {escape(report.run_id)}, report schema {report.schema_version}."
 
 
@@ -212,9 +221,12 @@ def absence_text(report: Report, stage: str) -> str:
     return f"_{escape(absence(report, stage))}_"
 
 
-def _quote(start: float | None, url: str, speaker: str | None, text: str) -> str:
+def _quote(
+    start: float | None, url: str, speaker: str | None, text: str, *, exact: bool = True
+) -> str:
     who = f" **{escape(speaker)}**:" if speaker else ""
-    return f"{_moment(start, url)}{who} “{escape(text)}”"
+    words = f"“{escape(text)}”" if exact else f"≈ {escape(text)}"
+    return f"{_moment(start, url)}{who} {words}"
 
 
 def _moment(start: float | None, url: str) -> str:

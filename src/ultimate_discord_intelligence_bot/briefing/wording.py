@@ -114,6 +114,21 @@ def transcript_note(report: Report) -> str:
     return made
 
 
+def caveats(report: Report) -> str:
+    """What a reader must know before reading on; empty when there is nothing."""
+    notes = [one_line(note) for note in report.transcript.notes]
+    if not report.transcript.exact:
+        notes.insert(0, "It is a rough guess at what was said: nothing in it is a quote.")
+    return " ".join(notes)
+
+
+def fidelity_note(report: Report) -> str:
+    """What the words shown are: verbatim, or not."""
+    if report.transcript.exact:
+        return "Every quote was compared with the transcript and is verbatim in it."
+    return "No words here are a quote: they are what a low-accuracy recogniser heard (≈)."
+
+
 def unfounded_note(report: Report) -> str | None:
     """How many findings were left out for not being verbatim; None when none were."""
     if not report.unfounded:

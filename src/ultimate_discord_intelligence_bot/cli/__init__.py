@@ -5,6 +5,7 @@ Only typer is imported here: ``autointel --help`` must answer at once.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -69,11 +70,44 @@ def run_command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Do everything anew; reuse nothing.")
     ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of a playlist, channel or feed: at most so many.", show_default=False
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Of a playlist, channel or feed: what appeared on that day or later.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Analyse recordings and write a briefing of each."""
-    from .run import run
+    from .run import Request, run
 
-    raise typer.Exit(run(inputs, depth=depth, out=out, as_json=json, fresh=fresh))
+    chosen = Request(depth, out, fresh, limit, since.date() if since else None)
+    raise typer.Exit(run(inputs, chosen, as_json=json))
+
+
+@app.command("speakers")
+def speakers_command(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="The link or file, or the id of its run.")
+    ],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar='1="ADA"…', help="Names by number.", show_default=False),
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget the names given before.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+) -> None:
+    """Show who speaks in a recording, or name them; the briefing and the memory follow."""
+    from .speakers import speakers
+
+    raise typer.Exit(speakers(run, names or [], reset=reset, as_json=json))
 
 
 @app.command("search")
@@ -86,6 +120,33 @@ def search_command(
     from .search import search
 
     raise typer.Exit(search(words, limit=limit, as_json=json))
+
+
+models = typer.Typer(help="The speech models: which are here, and how to get one.")
+app.add_typer(models, name="models", no_args_is_help=True)
+
+
+@models.command("fetch")
+def fetch_model_command(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="By default the one of AUTOINTEL_WHISPER_MODEL.", show_default=False),
+    ] = None,
+) -> None:
+    """Bring a speech model to this machine; what broke off goes on where it was."""
+    from .models import fetch_model
+
+    raise typer.Exit(fetch_model(name))
+
+
+@models.command("list")
+def list_models_command(
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+) -> None:
+    """Show the speech models, their size, where they are and which one is used."""
+    from .models import list_models
+
+    raise typer.Exit(list_models(as_json=json))
 
 
 @app.command("doctor")

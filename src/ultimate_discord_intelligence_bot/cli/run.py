@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from rich.markup import escape
 
+from ..acquisition import expand, parse_locator
 from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult
 from ..briefing.wording import clock, counted, tally
+from ..errors import AutointelError
 from ..models.report import Report
 from ..observability import configure_logging
-from ..plans import Flags, plan
+from ..plans import plan_for
 from ..settings import Depth, Settings, load_settings
 from .progress import PhaseProgress
 from .terminal import Exit, orderly_exit, show_error, stderr, stdout
@@ -22,31 +26,87 @@ from .terminal import Exit, orderly_exit, show_error, stderr, stdout
 _SHOWN = 8
 
 
-def run(
-    inputs: Sequence[str], *, depth: str | None, out: Path | None, as_json: bool, fresh: bool
-) -> int:
+@dataclass(frozen=True)
+class Request:
+    """What ``autointel run`` was asked to do with its inputs; its options, one by one."""
+
+    depth: str | None = None
+    out: Path | None = None
+    fresh: bool = False
+    limit: int | None = None
+    since: date | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether recordings are to be chosen from lists."""
+        return self.limit is not None or self.since is not None
+
+
+def run(inputs: Sequence[str], request: Request, *, as_json: bool) -> int:
     """Analyse every input in turn; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
         configure_logging(settings.log_level)
-        wanted = Depth(depth) if depth else settings.depth
         codes = []
-        for number, text in enumerate(inputs, start=1):
-            folder = out / f"{number:02d}-{_slug(text)}" if out and len(inputs) > 1 else out
-            result = _run_one(text, wanted, settings, folder, fresh=fresh)
+        for result in _results(inputs, request, settings):
             _print_json(result) if as_json else _print(result)
             codes.append(_exit_code(result))
         return next((c for c in (Exit.UNUSABLE, Exit.FAILED, Exit.PARTIAL) if c in codes), 0)
 
 
-def _run_one(
-    text: str, depth: Depth, settings: Settings, out: Path | None, *, fresh: bool
-) -> RunResult:
+def _results(inputs: Sequence[str], request: Request, settings: Settings) -> Iterator[RunResult]:
+    several = len(inputs) > 1 or request.chooses
+    number = 0
+    for text in inputs:
+        try:
+            recordings = _recordings(text, request, settings)
+        except AutointelError as error:
+            yield RunResult(url=text, status="failed", error=error)
+            continue
+        for recording in recordings:
+            number += 1
+            out = request.out
+            if out and several:
+                out = out / f"{number:02d}-{_slug(recording)}"
+            yield _run_one(recording, request, settings, out)
+
+
+def _recordings(text: str, request: Request, settings: Settings) -> Sequence[str]:
+    """The chosen recordings of a list, or the one recording itself."""
+    if not request.chooses:
+        return [text]
+    locator = parse_locator(text, allow_files=True)
+    if locator.kind == "file":
+        return [text]
+    with stderr.status("looking at the list") as status:
+        listing = asyncio.run(
+            expand(
+                locator,
+                settings,
+                lambda _, message: status.update(escape(message)),
+                limit=request.limit,
+                since=request.since,
+            )
+        )
+    if listing is None:
+        return [text]
+    chosen = counted(len(listing.items), "recording")
+    of_all = f" of {listing.total}" if listing.total else ""
+    stderr.print(f"[bold]{escape(listing.title or text)}[/]: {chosen}{of_all}")
+    for note in listing.notes:
+        stderr.print(f"  [yellow]note:[/] {escape(note)}")
+    return [item.url for item in listing.items]
+
+
+def _run_one(text: str, request: Request, settings: Settings, out: Path | None) -> RunResult:
+    depth = Depth(request.depth) if request.depth else settings.depth
     orchestrator = AutonomousIntelligenceOrchestrator(settings, allow_files=True)
     stderr.print(f"[bold]{escape(text)}[/] [dim]{depth}[/]")
-    with PhaseProgress(orchestrator.events, plan(depth, Flags.of(settings))):
+    with PhaseProgress(orchestrator.events, plan_for(depth, settings)):
         return asyncio.run(
-            orchestrator.execute_autonomous_intelligence_workflow(text, depth, fresh=fresh, out=out)
+            orchestrator.execute_autonomous_intelligence_workflow(
+                text, depth, fresh=request.fresh, out=out
+            )
         )
 
 
@@ -83,6 +143,8 @@ def _print(result: RunResult) -> None:
 def _print_briefing(result: RunResult, report: Report) -> None:
     stdout.print(f"\n[bold]{escape(report.source.title)}[/]")
     stdout.print(f"{clock(report.duration)} · {report.transcript.origin} · {_counts(report)}")
+    for note in report.transcript.notes:
+        stdout.print(f"  [yellow]note:[/] {escape(note)}")
     for point in (report.key_points or ())[:_SHOWN]:
         item = point.item
         who = f"{escape(item.speaker)}: " if item.speaker else ""

@@ -36,7 +36,7 @@ async def _search(words: str, limit: int, settings: Settings) -> list[Hit]:
 
 
 def _print_json(hits: list[Hit]) -> None:
-    keys = ("text", "start", "end", "speaker", "source", "url", "score")
+    keys = ("text", "start", "end", "speaker", "source", "url", "score", "exact")
     found = [hit.model_dump(mode="json", include=set(keys)) for hit in hits]
     rows = [{key: row[key] for key in keys} for row in found]
     print(json.dumps(rows, ensure_ascii=False, indent=1))  # noqa: T201
@@ -47,6 +47,7 @@ def _print(hits: list[Hit]) -> None:
         stderr.print("Nothing found. Recordings are remembered by `autointel run`.")
     for hit in hits:
         who = f"{escape(hit.speaker)}: " if hit.speaker else ""
+        who += "" if hit.exact else "≈ "
         stdout.print(
             f"[cyan]{clock(hit.start):>7}[/]  {who}{escape(hit.text)}  [dim]{hit.score:.2f}[/]"
         )

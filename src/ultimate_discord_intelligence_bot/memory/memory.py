@@ -208,6 +208,7 @@ class Memory:
         kind: Literal["segment", "claim"] | None = None,
         exclude_source: str | None = None,
         source: str | None = None,
+        exact: bool = False,
     ) -> list[list[Hit]]:
         """For each row of ``vectors`` the nearest remembered passages, in one batch.
 
@@ -222,10 +223,11 @@ class Memory:
             kind: only segments or only claims.
             exclude_source: a source whose records are left out.
             source: the only source whose records are returned.
+            exact: only records whose words can be relied on, as evidence must be.
         """
         stores = self._stores
         _check_vectors(vectors, stores.dimension)
-        where = Where(tenant, kind, source, exclude_source)
+        where = Where(tenant, kind, source, exclude_source, exact)
         found: list[list[Hit]] = [[] for _ in vectors]
         if limit < 1:
             return found

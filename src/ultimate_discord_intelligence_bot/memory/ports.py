@@ -16,12 +16,17 @@ from ..models.memory import Counts, Hit, Record
 
 @dataclass(frozen=True)
 class Where:
-    """Which records a search may return; None means no restriction."""
+    """Which records a search may return; None means no restriction.
+
+    Attributes:
+        exact: only records whose words can be relied on.
+    """
 
     tenant: str
     kind: Literal["segment", "claim"] | None = None
     source: str | None = None
     exclude_source: str | None = None
+    exact: bool = False
 
 
 class VectorStore(Protocol):

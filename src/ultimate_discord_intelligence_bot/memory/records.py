@@ -38,6 +38,7 @@ def records_of(
             speaker=said.speaker,
             row=row,
             score=score,
+            exact=transcript.exact,
         )
 
     segments = [record("segment", segment, segment.index) for segment in transcript.segments]

@@ -15,6 +15,7 @@ class Record(Model):
         id: uuid5 of tenant, source, kind and content; a vector point and a graph node share it.
         row: row of the vector in the run's ``Vectors``.
         score: check-worthiness, for claims.
+        exact: whether the words can be relied on (``Transcript.exact``).
     """
 
     id: str
@@ -30,6 +31,7 @@ class Record(Model):
     speaker: str | None
     row: int
     score: float | None = None
+    exact: bool = True
 
 
 class Hit(Model):
@@ -38,6 +40,7 @@ class Hit(Model):
     Attributes:
         url: leads to the moment.
         score: cosine similarity, -1 to 1.
+        exact: as for ``Record``.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Hit(Model):
     url: str
     published: date | None
     score: float
+    exact: bool = True
 
 
 class Receipt(Artifact):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import qdrant_edge
 
 _FORMAT = 1
+_EXACT, _ROUGH = "exact", "rough"
 _BATCH = 256
 _RESERVE = 64 * 1024 * 1024
 """Bytes of disk that must stay free. The store writes through memory maps: on a full disk the
@@ -148,11 +149,7 @@ class EdgeVectors:
 
         self._require_space(self._folder)
         points = [
-            edge.Point(
-                record.id,
-                vectors[record.row].tolist(),
-                record.model_dump(mode="json", exclude={"id"}),
-            )
+            edge.Point(record.id, vectors[record.row].tolist(), _payload(record))
             for record in records
         ]
         with _in_our_words(self._folder):
@@ -244,10 +241,17 @@ def _filter(where: Where) -> qdrant_edge.Filter:
         return edge.FieldCondition(key, match=edge.MatchValue(value))
 
     wanted = {"tenant": where.tenant, "kind": where.kind, "source_id": where.source}
+    unwanted = {"source_id": where.exclude_source, "exact": _ROUGH if where.exact else None}
     return edge.Filter(
         must=[equals(key, value) for key, value in wanted.items() if value],
-        must_not=[equals("source_id", where.exclude_source)] if where.exclude_source else [],
+        must_not=[equals(key, value) for key, value in unwanted.items() if value],
     )
+
+
+def _payload(record: Record) -> dict[str, Any]:
+    # A filter cannot match a boolean: Qdrant Edge takes it for a number.
+    exact = {"exact": _EXACT if record.exact else _ROUGH}
+    return record.model_dump(mode="json", exclude={"id"}) | exact
 
 
 def _hit(point: qdrant_edge.ScoredPoint) -> Hit:
@@ -263,6 +267,7 @@ def _hit(point: qdrant_edge.ScoredPoint) -> Hit:
         source=stored["title"],
         url=stored["url"],
         published=stored["published"],
+        exact=stored.get("exact") != _ROUGH,
         score=min(1.0, max(-1.0, round(point.score, 6))),
     )
 
