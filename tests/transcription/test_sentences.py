@@ -55,6 +55,11 @@ def test_no_segment_spans_a_long_pause() -> None:
     ]
 
 
+def test_the_pause_that_ends_a_segment_can_be_told() -> None:
+    cues = [Cue(0, 1, "ask not"), Cue(1.8, 3, "what your"), Cue(3.5, 4, "country")]
+    assert [s.text for s in segments(cues, 0.7)] == ["ask not", "what your country"]
+
+
 def test_a_slow_cue_is_no_pause() -> None:
     assert texts(Cue(0, 60, "so slow")) == ["so slow"]
 
@@ -64,6 +69,11 @@ def test_unpunctuated_text_is_cut_to_about_thirty_words() -> None:
     lengths = [len(text.split()) for text in texts(*cues)]
     assert sum(lengths) == 300
     assert all(20 <= length <= 32 for length in lengths)
+
+
+def test_unpunctuated_text_is_cut_in_a_pause_where_there_is_one() -> None:
+    cues = [Cue(n + (n > 34) / 2, n + 1 + (n > 34) / 2, "word") for n in range(120)]
+    assert [len(text.split()) for text in texts(*cues)] == [35, 25, 30, 30]
 
 
 def test_an_absurdly_long_sentence_is_cut_at_commas() -> None:

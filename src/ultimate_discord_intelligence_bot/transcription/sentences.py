@@ -56,18 +56,18 @@ class _Word:
     words: float
 
 
-def segments(cues: Iterable[Cue]) -> tuple[Segment, ...]:
+def segments(cues: Iterable[Cue], pause: float = PAUSE) -> tuple[Segment, ...]:
     """Sentence-like segments of cues that are in order of time and do not overlap.
 
     A segment ends where a sentence ends, where the speaker changes and where nobody speaks for
-    more than `PAUSE` seconds. Unpunctuated text is cut to about `UNPUNCTUATED` words, a sentence
-    of more than `LONGEST` words into equal parts, at commas where there are some. No word is
-    lost or changed; times inside a cue are interpolated by characters.
+    more than ``pause`` seconds. Unpunctuated text is cut to about `UNPUNCTUATED` words, a sentence
+    of more than `LONGEST` words into about equal parts, at commas where there are some, else in
+    pauses. No word is lost or changed; times inside a cue are interpolated by characters.
     """
     words = list(_words(cues))
     ends = sum(_ends_sentence(a, b) for a, b in pairwise(words))
     longest = LONGEST if (ends + 1) * _SENTENCE_EVERY >= _length(words) else UNPUNCTUATED
-    parts = [part for run in _sentences(words) for part in _cut(run, longest)]
+    parts = [part for run in _sentences(words, pause) for part in _cut(run, longest)]
     return tuple(
         Segment(
             index=index,
@@ -102,10 +102,10 @@ def _length(words: Iterable[_Word]) -> float:
     return sum(word.words for word in words)
 
 
-def _sentences(words: list[_Word]) -> Iterator[list[_Word]]:
+def _sentences(words: list[_Word], pause: float) -> Iterator[list[_Word]]:
     run: list[_Word] = []
     for word in words:
-        if run and (_breaks(run[-1], word) or _ends_sentence(run[-1], word)):
+        if run and (_breaks(run[-1], word, pause) or _ends_sentence(run[-1], word)):
             yield run
             run = []
         run.append(word)
@@ -113,10 +113,10 @@ def _sentences(words: list[_Word]) -> Iterator[list[_Word]]:
         yield run
 
 
-def _breaks(before: _Word, after: _Word) -> bool:
+def _breaks(before: _Word, after: _Word, pause: float) -> bool:
     if after.new_turn or before.speaker != after.speaker:
         return True
-    return after.start - before.end > PAUSE
+    return after.start - before.end > pause
 
 
 def _ends_sentence(before: _Word, after: _Word) -> bool:
@@ -126,7 +126,7 @@ def _ends_sentence(before: _Word, after: _Word) -> bool:
 
 
 def _cut(run: list[_Word], longest: int) -> Iterator[Sequence[_Word]]:
-    """Equal parts of at most about ``longest`` words, preferably cut after a comma."""
+    """About equal parts of at most about ``longest`` words, cut after commas, else in pauses."""
     lengths = list(accumulate(word.words for word in run))
     count = min(len(run), math.ceil(lengths[-1] / longest))
     reach = max(1, len(run) // count // 4)
@@ -136,7 +136,17 @@ def _cut(run: list[_Word], longest: int) -> Iterator[Sequence[_Word]]:
         aim = min(max(aim, first + 1), len(run) - (count - number))
         near = range(max(first + 1, aim - reach), min(len(run) - (count - number), aim + reach) + 1)
         commas = [place for place in near if _COMMA.search(run[place - 1].text)]
-        place = min(commas, key=lambda place: abs(place - aim)) if commas else aim
+        if commas:
+            place = min(commas, key=lambda place: abs(place - aim))
+        else:
+            place = min(
+                near, key=lambda place: (-_silence(run[place - 1], run[place]), abs(place - aim))
+            )
         yield run[first:place]
         first = place
     yield run[first:]
+
+
+def _silence(before: _Word, after: _Word) -> float:
+    """Seconds between two words, to a tenth."""
+    return round(after.start - before.end, 1)

@@ -148,7 +148,7 @@ class Listener:
         sceptic: Sceptic | None = None
         longest = self._settings.max_duration_hours * 3600
         for block in blocks(sound):
-            self._tell(block.start, total)
+            tell(self._progress, block.start, total)
             if block.start > longest:
                 raise TooLong(f"{name} goes on after {longest / 3600:g} hours.")
             if block.speech:
@@ -164,13 +164,21 @@ class Listener:
 
     def _telling(self, heard: Iterator[Any], offset: float, total: float | None) -> Iterator[Any]:
         for segment in heard:
-            self._tell(offset + float(segment.end), total)
+            tell(self._progress, offset + float(segment.end), total)
             yield segment
 
-    def _tell(self, seconds: float, total: float | None) -> None:
-        of_total = f" of {_clock(total)}" if total else ""
-        share = min(1.0, seconds / total) if total else None
-        self._progress(share, f"listening {_clock(seconds)}{of_total}")
+
+def tell(progress: Progress, seconds: float, total: float | None) -> None:
+    """Say how far the listening is.
+
+    Args:
+        progress: whom to tell.
+        seconds: of the recording that are done.
+        total: seconds of the recording, when known.
+    """
+    of_total = f" of {_clock(total)}" if total else ""
+    share = min(1.0, seconds / total) if total else None
+    progress(share, f"listening {_clock(seconds)}{of_total}")
 
 
 def _batched(model: Any) -> Any:
