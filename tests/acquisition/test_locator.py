@@ -46,6 +46,9 @@ def url(text: str) -> str:
         ("caf\udce9.mp3", InputError),
         ("https://example.com/\u202egnp.exe", InputError),
         ("https://example.com\\@evil.example", InputError),
+        ("https://example.com/" + "ü" * 2000, InputError),
+        ("https://a。。b/", InputError),
+        ("https://xn--ü/", InputError),
         ("file:///etc/passwd", UnsupportedScheme),
         ("ftp://example.com/a.mp3", UnsupportedScheme),
         ("ytsearch:cats", UnsupportedScheme),
@@ -95,6 +98,40 @@ def test_a_link_without_its_scheme_is_completed_in_the_remedy() -> None:
             "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
         ),
         ("https://www.youtube.com/@someone?si=x", "https://www.youtube.com/@someone"),
+        ("http://m.youtube.com/@someone/videos", "https://www.youtube.com/@someone/videos"),
+        (
+            "https://music.youtube.com/watch?v=dQw4w9WgXcQ&feature=share",
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        ),
+        (
+            "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ?rel=0",
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        ),
+        (
+            "https://www.youtube.com/live/dQw4w9WgXcQ?si=x&pp=y",
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        ),
+        (
+            "https://www.youtube.com/embed/videoseries?list=PL1&si=x",
+            "https://www.youtube.com/embed/videoseries?list=PL1",
+        ),
+        ("https://www.vimeo.com/1?share=copy", "https://vimeo.com/1"),
+        (
+            "https://player.vimeo.com/video/1?h=ab&autoplay=1&title=0",
+            "https://player.vimeo.com/video/1?h=ab",
+        ),
+        ("https://m.twitch.tv/videos/12?t=1h", "https://www.twitch.tv/videos/12"),
+        (
+            "https://m.soundcloud.com/a/b?si=1&utm_source=clipboard&in=c/sets/d",
+            "https://soundcloud.com/a/b",
+        ),
+        ("https://open.spotify.com/intl-de/episode/4?si=1", "https://open.spotify.com/episode/4"),
+        ("https://e.org./a", "https://e.org/a"),
+        ("https://Bücher.example/Straße?q=ü", "https://xn--bcher-kva.example/Stra%C3%9Fe?q=%C3%BC"),
+        ("https://straße.example/", "https://xn--strae-oqa.example/"),
+        ("https://e.org/%7euser/%c3%a9?a=%41%2f|", "https://e.org/~user/%C3%A9?a=A%2F%7C"),
+        ("https://e.org/100%?x=%zz&y=%4%31", "https://e.org/100%25?x=%25zz&y=%2541"),
+        ("https://youtube.com:8443/a?si=1", "https://youtube.com:8443/a?si=1"),
     ],
 )
 def test_links_to_the_same_recording_become_one(text: str, canonical: str) -> None:
@@ -143,3 +180,56 @@ def test_any_text_gives_a_locator_or_a_clear_error(text: str, allow_files: bool)
         assert_clear(error)
     else:
         assert parse_locator(locator.value, allow_files=allow_files) == locator
+
+
+HOSTS = st.sampled_from(
+    [
+        *("www.youtube.com", "m.youtube.com", "youtu.be", "music.youtube.com", "player.vimeo.com"),
+        *(
+            "open.spotify.com",
+            "m.soundcloud.com",
+            "E.org",
+            "bücher.example.",
+            "e.org:80",
+            "[::1]:8",
+        ),
+    ]
+)
+PATHS = st.sampled_from(
+    ["", "/", "/watch", "/shorts/dQw4w9WgXcQ", "/intl-de/x", "/embed/live_stream"]
+)
+PIECES = st.sampled_from(
+    [
+        "v=dQw4w9WgXcQ",
+        "v=",
+        "si=1",
+        "utm_x",
+        "%7e",
+        "%",
+        "%%41",
+        "a=ü",
+        "&",
+        "=",
+        "?",
+        "list=PL1",
+        "t=3",
+    ]
+)
+
+
+@given(
+    st.sampled_from(["http", "HTTPS"]),
+    HOSTS,
+    PATHS | st.text(max_size=20).map("/".__add__),
+    st.lists(PIECES | st.text(max_size=8), max_size=5).map("&".join),
+)
+def test_the_canonical_form_of_a_canonical_form_is_itself(
+    scheme: str, host: str, path: str, query: str
+) -> None:
+    try:
+        locator = parse_locator(f"{scheme}://{host}{path}?{query}", allow_files=False)
+    except AutointelError as error:
+        assert_clear(error)
+    else:
+        assert parse_locator(locator.value, allow_files=False) == locator
+        assert locator.value.isascii()

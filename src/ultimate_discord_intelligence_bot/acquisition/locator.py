@@ -6,7 +6,8 @@ import os
 import re
 import stat
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from ..errors import FileMissing, InputError, NotMedia, UnsupportedScheme
 from ..models.media import Locator
@@ -19,18 +20,64 @@ _UNPRINTABLE = re.compile(
 )
 _FORBIDDEN_IN_URL = re.compile(r"[\s\\<>\"]")
 _PATH_LIKE = re.compile(r"^[.~]?/|/|\.\w{2,5}$")
-_TRACKING = re.compile(r"(?:utm_\w*|fbclid|gclid|dclid|msclkid|igshid|mc_[ce]id)", re.IGNORECASE)
-_YOUTUBE = {"youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com"}
+_TRACKING = re.compile(
+    r"utm_\w*|(?:fb|g|d|tt|tw|y)clid|msclkid|[gw]braid|igsh|igshid|mc_[ce]id|mkt_tok|_hs(?:enc|mi)",
+    re.IGNORECASE,
+)
 _YOUTUBE_ID = re.compile(r"[\w-]{11}")
-_YOUTUBE_ITEM_PATH = re.compile(r"/(?:shorts|live|embed|v)/([\w-]{11})/?")
+_YOUTUBE_ITEM_PATH = re.compile(r"/(?:shorts|live|embed|v|e)/([\w-]{11})/?")
+_YOUTUBE_NO_IDS = {"videoseries", "live_stream"}
+_SPOTIFY_LANGUAGE = re.compile(r"^/intl-[a-z-]+(?=/)")
+_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_SAFE = "%/:?#[]@!$&'()*+,;=-._~"
 _DEFAULT_PORT = {"http": 80, "https": 443}
+
+
+class _Site(NamedTuple):
+    """A site of which more is known.
+
+    Attributes:
+        host: the one of its names that stands for all.
+        noise: parameters that do not change what a link leads to.
+    """
+
+    host: str
+    noise: frozenset[str]
+
+
+def _site(names: str, noise: str) -> dict[str, _Site]:
+    hosts = names.split()
+    return {host: _Site(hosts[0], frozenset(noise.split())) for host in hosts}
+
+
+_YOUTUBE_NOISE = "si feature pp app ab_channel"
+_YOUTUBE = {
+    **_site("www.youtube.com youtube.com m.youtube.com", _YOUTUBE_NOISE),
+    **_site("music.youtube.com", _YOUTUBE_NOISE),
+    **_site("www.youtube-nocookie.com youtube-nocookie.com", _YOUTUBE_NOISE),
+}
+_SITES = {
+    **_YOUTUBE,
+    **_site("vimeo.com www.vimeo.com", "share fl fe"),
+    **_site(
+        "player.vimeo.com",
+        "autoplay autopause badge byline color controls dnt loop muted player_id app_id portrait "
+        "title transparent",
+    ),
+    **_site("www.twitch.tv twitch.tv m.twitch.tv go.twitch.tv", "t tt_content tt_medium"),
+    **_site("soundcloud.com www.soundcloud.com m.soundcloud.com", "si ref in"),
+    **_site("open.spotify.com play.spotify.com", "si context nd dlsi"),
+}
 
 
 def parse_locator(text: str, *, allow_files: bool) -> Locator:
     """Decide whether the text is a web link or a local file, and check it without any I/O but stat.
 
     Links are brought into one form, so that the same recording is recognised again: scheme and
-    host in lower case, no fragment, no tracking parameters, one address per YouTube video.
+    host in lower case, one way to write each character, no fragment, no default port, no tracking
+    parameters, one name for each site that has several, one address per YouTube video.
 
     Args:
         text: as typed; surrounding white space is ignored.
@@ -46,7 +93,7 @@ def parse_locator(text: str, *, allow_files: bool) -> Locator:
     if not text:
         raise InputError("Nothing was given.")
     if len(text) > _LONGEST:
-        raise InputError(f"That is {len(text)} characters long; a link is at most {_LONGEST}.")
+        raise _too_long(text)
     if _UNPRINTABLE.search(text):
         raise InputError(
             "That contains characters that cannot be shown.",
@@ -140,19 +187,58 @@ def _split(url: str) -> SplitResult:
 
 
 def _canonical(parts: SplitResult) -> str:
-    scheme, host = parts.scheme.lower(), str(parts.hostname).rstrip(".")
+    scheme, host = parts.scheme.lower(), _host(parts)
     if video := _youtube_video(host, parts):
         return f"https://www.youtube.com/watch?v={video}"
+    path, port = _normalised(parts.path) or "/", parts.port
+    site = _SITES.get(host) if port in (None, _DEFAULT_PORT[scheme]) else None
+    if site:
+        scheme, host, port = "https", site.host, None
+        if host == "open.spotify.com":
+            path = _SPOTIFY_LANGUAGE.sub("", path)
     netloc = f"[{host}]" if ":" in host else host
-    if parts.port not in (None, _DEFAULT_PORT[scheme]):
-        netloc += f":{parts.port}"
-    query = "&".join(
-        piece
-        for piece in parts.query.split("&")
-        if not _TRACKING.fullmatch(piece.partition("=")[0])
-        and not (host in _YOUTUBE and piece.startswith("si="))
-    )
-    return urlunsplit((scheme, netloc, parts.path or "/", query, ""))
+    if port not in (None, _DEFAULT_PORT[scheme]):
+        netloc += f":{port}"
+    pieces = (piece for piece in _normalised(parts.query).split("&"))
+    query = "&".join(piece for piece in pieces if not _is_noise(piece.partition("=")[0], site))
+    url = urlunsplit((scheme, netloc, path, query, ""))
+    if len(url) > _LONGEST:
+        raise _too_long(url)
+    return url
+
+
+def _too_long(text: str) -> InputError:
+    return InputError(f"That is {len(text)} characters long; a link is at most {_LONGEST}.")
+
+
+def _host(parts: SplitResult) -> str:
+    """The host in lower case and in the form that is looked up (IDNA 2008 after UTS 46)."""
+    host = str(parts.hostname).rstrip(".")
+    if host.isascii():
+        return host
+    import idna
+
+    try:
+        found = idna.encode(host, uts46=True).decode().lower().rstrip(".")
+    except (idna.IDNAError, UnicodeError) as error:
+        raise InputError("The link names no valid host.") from error
+    if not found or found.startswith(".") or ".." in found:
+        raise InputError("The link names no valid host.")
+    return found
+
+
+def _normalised(text: str) -> str:
+    """A path or query with every character written in one way; RFC 3986, section 6.2.2."""
+
+    def decoded(match: re.Match[str]) -> str:
+        character = chr(int(match[1], 16))
+        return character if character in _UNRESERVED else match[0].upper()
+
+    return _PERCENT.sub(decoded, _LONE_PERCENT.sub("%25", quote(text, safe=_SAFE)))
+
+
+def _is_noise(name: str, site: _Site | None) -> bool:
+    return bool(_TRACKING.fullmatch(name)) or (site is not None and name in site.noise)
 
 
 def _youtube_video(host: str, parts: SplitResult) -> str | None:
@@ -169,4 +255,6 @@ def _youtube_video(host: str, parts: SplitResult) -> str | None:
         elif parts.path == "/watch":
             pieces = (piece.partition("=") for piece in parts.query.split("&"))
             candidate = next((value for name, _, value in pieces if name == "v"), None)
-    return candidate if candidate and _YOUTUBE_ID.fullmatch(candidate) else None
+    if candidate is None or candidate in _YOUTUBE_NO_IDS:
+        return None
+    return candidate if _YOUTUBE_ID.fullmatch(candidate) else None

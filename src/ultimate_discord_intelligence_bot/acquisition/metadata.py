@@ -57,9 +57,11 @@ def canonical(info: Mapping[str, Any], link: str) -> str:
     signature that expires.
     """
     found = _link(info.get("webpage_url"))
-    if found is None or (info.get("direct") and urlsplit(found).query != urlsplit(link).query):
+    if found is None:
         return link
-    return found
+    parameters = urlsplit(found).query
+    signed = info.get("direct") and parameters and parameters != urlsplit(link).query
+    return link if signed else found
 
 
 def _title(info: Mapping[str, Any], direct: bool) -> str | None:
@@ -96,7 +98,8 @@ def chapters(offered: Any, duration: float | None) -> list[dict[str, Any]]:
     """Chapters in order of time, inside the duration and not overlapping; at most 1000."""
     end_of_all = duration or _LONGEST_SECONDS
     found = []
-    for item in islice(offered if isinstance(offered, list | tuple) else (), _MOST_CHAPTERS):
+    listed = offered if isinstance(offered, list | tuple) else ()
+    for item in islice((each for each in listed if isinstance(each, Mapping)), _MOST_CHAPTERS):
         start, end = _moment(item.get("start_time")), _moment(item.get("end_time"))
         title = line(item.get("title"), 300)
         if title and start is not None and start < end_of_all:

@@ -49,10 +49,10 @@ def choose_tracks(info: Mapping[str, Any], wanted: str | None) -> list[Track]:
     automatic = _tracks(info.get("automatic_captions"), "automatic")
     spoken = _spoken(info, automatic)
     for language in (wanted, spoken):
-        chosen = [_first(human, language)]
-        if language and (language == wanted or _same(language, spoken)):
-            chosen.append(_first(automatic, language))
-        if found := [track for track in chosen if track]:
+        heard = _first(automatic, language)
+        if heard and language != wanted and _translated(heard):
+            heard = None
+        if found := [track for track in (_first(human, language), heard) if track]:
             return found
     if track := _first(human, "en") or next(iter(human.values()), None):
         return [track]

@@ -153,7 +153,7 @@ def _longest_gap(cues: Sequence[Cue], duration: float) -> tuple[float, str]:
 
 def _minutes(seconds: float) -> str:
     minutes = max(0.0, seconds) / 60
-    return f"{minutes:.0f}" if minutes >= 10 or not round(minutes % 1, 1) else f"{minutes:.1f}"
+    return f"{minutes:.0f}" if minutes >= 10 else f"{minutes:.1f}".removesuffix(".0")
 
 
 def _mistaken(
@@ -164,6 +164,7 @@ def _mistaken(
     name = language_name(language)
     if wanted and not same(language, wanted):
         return Doubt(f"they are in {name}, not in {language_name(wanted)}", usable=True)
-    if declared and not same(language, declared) and not (spoken and same(language, spoken)):
+    known = wanted or spoken
+    if declared and not same(language, declared) and not (known and same(language, known)):
         return Doubt(f"they are labelled {language_name(declared)}, but are in {name}", usable=True)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -221,7 +222,8 @@ def _cues(captions: Sequence[Shown], words: list[list[str]], song: bool) -> Iter
     """Take the words apart at the marks."""
     name: str | None = None
     new_turn = False
-    for caption, said in zip(captions, words, strict=True):
+    following = (*(caption.start for caption in captions[1:]), math.inf)
+    for caption, said, until in zip(captions, words, following, strict=True):
         voice: str | None = None
         at: float | None = None
         pieces: list[Cue] = []
@@ -237,7 +239,7 @@ def _cues(captions: Sequence[Shown], words: list[list[str]], song: bool) -> Iter
                 start = -1.0 if at is None else at
                 pieces.append(Cue(start, 0, said_here, voice or name, new_turn))
                 new_turn, at = False, None
-        yield from _timed(pieces, caption)
+        yield from _timed(pieces, caption, until)
 
 
 def _said(text: str, song: bool) -> str:
@@ -259,21 +261,22 @@ def _runs(words: list[str]) -> Iterator[tuple[str, list[str]]]:
     yield mark, text
 
 
-def _timed(pieces: list[Cue], caption: Shown) -> Iterator[Cue]:
+def _timed(pieces: list[Cue], caption: Shown, until: float) -> Iterator[Cue]:
     """Give each piece its time: as its time tag says, or its share by its length.
 
     Pieces without a tag (their start is negative) share the time from the last tag to the next.
+    Words with times stay before the next caption, so that those of two captions do not mix.
     """
     tagged = any(piece.start >= 0 for piece in pieces)
-    start = caption.start
+    start, last = caption.start, min(caption.end, until) if tagged else caption.end
     group: list[Cue] = []
     for piece in pieces:
         if piece.start >= 0:
-            end = min(max(start, piece.start), caption.end)
+            end = min(max(start, piece.start), last)
             yield from _sharing(group, start, end, tagged)
             group, start = [], end
         group.append(piece)
-    yield from _sharing(group, start, caption.end, tagged)
+    yield from _sharing(group, start, last, tagged)
 
 
 def _sharing(group: list[Cue], start: float, end: float, tagged: bool) -> Iterator[Cue]:
