@@ -122,6 +122,17 @@ async def test_a_truncated_mp4(tmp_path: Path, settings: Settings, index_first: 
     await refused(file, settings, NotMedia)
 
 
+async def test_a_wav_that_misstates_its_bytes_per_second(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """As flite writes it at 8 kHz: whoever winds it forward by that figure lands off its end."""
+    file = make_silence(tmp_path / "talk.wav", 20.0)
+    content = bytearray(file.read_bytes())
+    content[28:32] = (2 * int.from_bytes(content[28:32], "little")).to_bytes(4, "little")
+    file.write_bytes(content)
+    assert (await acquired(file, settings)).source.duration == pytest.approx(20.0, abs=0.1)
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -68,16 +68,26 @@ def _check_end(container: Any, duration: float, path: Path) -> None:
     import av
 
     slack = max(2.0, 0.05 * duration)
+    enough = (container.start_time or 0) / _MICROSECONDS + duration - slack
     try:
-        container.seek(int(max(0.0, duration - 2 * slack) * _MICROSECONDS))
-        end = 0.0
-        for packet in container.demux():
-            if packet.pts is not None:
-                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        # Winding forward can lead astray, as in a WAV that misstates its bytes per second.
+        whole = _end(container, duration - 2 * slack) >= enough or _end(container, 0.0) >= enough
     except av.FFmpegError:
         return  # a stream that cannot be wound forward; transcription reads it from the start
-    start = (container.start_time or 0) / _MICROSECONDS
-    if end - start < duration - slack:
+    if not whole:
         raise NotMedia(
             f"{path.name} is cut off: it promises {duration:.0f} s but cannot be read to the end."
         )
+
+
+def _end(container: Any, start: float) -> float:
+    """When the last packet after so many seconds ends; 0 when there is none."""
+    container.seek(int(max(0.0, start) * _MICROSECONDS))
+    return max(
+        (
+            float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            for packet in container.demux()
+            if packet.pts is not None
+        ),
+        default=0.0,
+    )
