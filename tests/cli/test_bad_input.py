@@ -80,6 +80,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 @pytest.fixture(autouse=True)
 def _own_data_folder(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOINTEL_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("AUTOINTEL_DOWNLOAD_RETRIES", "0")
 
 
 def _assert_clear(text: str, code: str) -> None:

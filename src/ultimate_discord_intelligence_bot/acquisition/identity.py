@@ -28,7 +28,8 @@ class _Entry(Artifact):
 class Register:
     """The recordings that one tenant has met, for one wanted language.
 
-    A recording is entered under several names: its canonical address, and the hash of its media.
+    A recording is entered under several names: its canonical address, and the hash of its
+    media, or of its captions where there is nothing else.
 
     Attributes:
         folder: one small file for each name.
@@ -63,14 +64,13 @@ class Register:
         return found if found is not None and is_whole(found) else None
 
     def enter(self, acquisition: Acquisition, *addresses: str) -> None:
-        """Remember a recording under its addresses and the hash of its media.
+        """Remember a recording under its addresses and the hash of its content.
 
         Raises:
             StorageError: it could not be written.
         """
-        names = {*addresses, acquisition.source.url}
-        if acquisition.media is not None:
-            names.add(content_name(acquisition.media.sha256))
+        content = acquisition.media or acquisition.captions[0]
+        names = {*addresses, acquisition.source.url, content_name(content.sha256)}
         for name in names:
             entry = _Entry(name=name, acquisition=acquisition)
             write_atomically(self._place(name), entry.encode())
@@ -81,7 +81,7 @@ class Register:
 
 
 def content_name(sha256: str) -> str:
-    """The name of a recording by the hash of its media."""
+    """The name of a recording by the hash of its content."""
     return f"sha256:{sha256}"
 
 

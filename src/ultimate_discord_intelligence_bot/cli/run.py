@@ -134,7 +134,7 @@ def _print_json(result: RunResult) -> None:
 def _print(result: RunResult) -> None:
     if result.error:
         show_error(result.error, result.url)
-        if result.run_id and result.phases:
+        if len(result.phases) > 1:  # the first one, at least, was finished
             stderr.print("  Finished stages are kept; the same command continues there.")
     elif result.report:
         _print_briefing(result, result.report)
