@@ -36,7 +36,7 @@ _PIECE = RATE // 2
 """Samples between two looks at whether anybody still wants the result."""
 
 _ACTIVE = 5000
-"""Most states that are followed at once: a third less work in noise, the same words."""
+"""Most states that are followed at once: saves a third of the work where nothing is clear."""
 
 _NOTE = (
     "A low-accuracy recogniser (pocketsphinx) heard this: even of a clear voice about every fourth "
