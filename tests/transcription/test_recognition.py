@@ -73,9 +73,10 @@ def media_file(path: Path) -> MediaFile:
     return MediaFile(path=path, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
-def acquisition(path: Path, title: str = "Talk") -> Acquisition:
+def acquisition(path: Path, title: str = "Talk", language: str | None = None) -> Acquisition:
+    source = Source(id="s", url="file:///talk", title=title, platform="file", language=language)
     return Acquisition(
-        source=Source(id="s", url="file:///talk", title=title, platform="file"),
+        source=source,
         media=media_file(path),
         acquired_at=datetime.now(UTC),
     )
@@ -202,13 +203,17 @@ def test_the_process_reaches_nothing_outside(event: str) -> None:
 # -- which engine -------------------------------------------------------------------------------
 
 
-def roughly(path: Path, *args: Any) -> Transcript:
+def roughly(*_: Any) -> Transcript:
     return Transcript.model_validate(
         {
             "segments": [{"index": 0, "start": 0, "end": 1, "text": "the moon"}],
             "origin": "low-accuracy speech recognition",
         }
     )
+
+
+def asked(path: Path) -> dict[str, Any]:
+    return {"path": str(path), "terms": [], "spoken": None}
 
 
 @pytest.fixture
@@ -219,7 +224,7 @@ def rough(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("rough")
 def test_the_rough_engine_only_when_asked_for(voice: Path, settings: Settings) -> None:
     def origin(settings: Settings) -> str:
-        return worker._recognised(voice, settings, [], silent).origin
+        return worker._recognised(asked(voice), settings, silent).origin
 
     allowed = {"offline_asr": "fallback"}
     assert origin(settings.model_copy(update=allowed)) == "speech recognition"
@@ -232,7 +237,9 @@ def test_the_rough_engine_only_when_asked_for(voice: Path, settings: Settings) -
 
 @pytest.mark.usefixtures("rough")
 def test_a_fallback_is_told(voice: Path, settings: Settings) -> None:
-    found = worker._recognised(voice, without_model(settings, offline_asr="fallback"), [], silent)
+    found = worker._recognised(
+        asked(voice), without_model(settings, offline_asr="fallback"), silent
+    )
     assert found.notes == ("The speech model “small” is not on this machine.",)
 
 
@@ -392,3 +399,13 @@ async def test_ending_it_is_quick_and_may_come_twice(long_voice: Path, settings:
 async def test_a_file_that_is_not_there(settings: Settings, tmp_path: Path) -> None:
     async with listening_to(tmp_path / "none.part", settings) as listening:
         assert await listening.finish(MediaFile(path=tmp_path, sha256="", size=0), silent) is None
+
+
+async def test_the_rough_recogniser_is_not_let_near_another_language(
+    voice: Path, settings: Settings
+) -> None:
+    german = acquisition(voice, language="de-AT")
+    rough = settings.model_copy(update={"offline_asr": "only"})
+    with pytest.raises(TranscriptionError, match=r"English only.*German") as caught:
+        await recognise(german, rough, silent)
+    assert_clear(caught.value)

@@ -15,6 +15,7 @@ from .wording import (
     clock,
     counted,
     fidelity_note,
+    gaps,
     mood,
     one_line,
     safe_link,
@@ -197,8 +198,8 @@ def _missing(report: Report) -> Iterator[str]:
     note = unfounded_note(report)
     if not report.missing and note is None:
         yield "Nothing: every stage of this run gave a result."
-    for missing in report.missing:
-        yield f"- **{escape(missing.stage)}**: {escape(missing.reason)} {escape(missing.remedy)}"
+    for gap in gaps(report):
+        yield f"- **{escape(gap.stages)}**: {escape(gap.reason)} {escape(gap.remedy)}"
     if note:
         yield f"- {escape(note)}"
     yield ""

@@ -88,6 +88,24 @@ def source_facts(report: Report) -> tuple[str, ...]:
     return tuple(facts)
 
 
+@dataclass(frozen=True)
+class Gap:
+    """Stages without a result for one reason; ``stages`` are their names, as a list in words."""
+
+    stages: str
+    reason: str
+    remedy: str
+
+
+def gaps(report: Report) -> tuple[Gap, ...]:
+    """What is missing, each reason once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for missing in report.missing:
+        why = one_line(missing.reason), one_line(missing.remedy)
+        found.setdefault(why, []).append(one_line(missing.stage))
+    return tuple(Gap(", ".join(stages), *why) for why, stages in found.items())
+
+
 def absence(report: Report, stage: str) -> str:
     """Why a part of the report is not there, in one sentence or two."""
     for missing in report.missing:
@@ -116,10 +134,7 @@ def transcript_note(report: Report) -> str:
 
 def caveats(report: Report) -> str:
     """What a reader must know before reading on; empty when there is nothing."""
-    notes = [one_line(note) for note in report.transcript.notes]
-    if not report.transcript.exact:
-        notes.insert(0, "It is a rough guess at what was said: nothing in it is a quote.")
-    return " ".join(notes)
+    return " ".join(one_line(note) for note in report.transcript.notes)
 
 
 def fidelity_note(report: Report) -> str:

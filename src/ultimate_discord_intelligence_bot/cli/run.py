@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from ..acquisition import expand, parse_locator
 from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult
-from ..briefing.wording import clock, counted, tally
+from ..briefing.wording import clock, counted, gaps, tally
 from ..errors import AutointelError
 from ..models.report import Report
 from ..observability import configure_logging
@@ -148,16 +148,16 @@ def _print_briefing(result: RunResult, report: Report) -> None:
     for point in (report.key_points or ())[:_SHOWN]:
         item = point.item
         who = f"{escape(item.speaker)}: " if item.speaker else ""
+        who += "" if report.transcript.exact else "≈ "
         stdout.print(f"  [cyan]{clock(item.start):>7}[/]  {who}{escape(item.text)}")
     for pair in (report.contradictions or ())[:_SHOWN]:
         stdout.print(
             f"  [yellow]contradiction:[/] {clock(pair.first.start)} “{escape(pair.first.text)}” "
             f"and {clock(pair.second.start)} “{escape(pair.second.text)}”"
         )
-    for missing in result.missing:
+    for gap in gaps(report):
         stdout.print(
-            f"  [yellow]missing:[/] {missing.stage}: {escape(missing.reason)} "
-            f"{escape(missing.remedy)}"
+            f"  [yellow]missing:[/] {gap.stages}: {escape(gap.reason)} {escape(gap.remedy)}"
         )
     if result.reused:
         stdout.print(f"Reused from an earlier run: {', '.join(result.reused)}.")

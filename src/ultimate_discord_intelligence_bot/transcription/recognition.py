@@ -15,7 +15,7 @@ import structlog
 
 from ..errors import AutointelError, ModelMissing, NoSpeech, TranscriptionError, WorkerDied
 from ..events import Progress
-from ..models.media import Acquisition, Growing, MediaFile
+from ..models.media import Acquisition, Growing, MediaFile, primary_tag
 from ..models.transcript import Transcript
 from ..processes import Child, Message
 from ..settings import Settings
@@ -129,7 +129,9 @@ async def recognise(
             return found
     progress(0.0, "listening")
     try:
-        async with Child(WORKER, _request("recognise", media.path, settings, hint)) as child:
+        request = _request("recognise", media.path, settings, hint)
+        request["spoken"] = primary_tag(source.language)
+        async with Child(WORKER, request) as child:
             return await _transcript(child, progress)
     except WorkerDied as error:
         raise WorkerDied(

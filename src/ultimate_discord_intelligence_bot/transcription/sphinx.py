@@ -71,7 +71,7 @@ def recognise_roughly(
     """
     if settings.language not in (None, "en"):
         raise TranscriptionError(
-            "The low-accuracy recogniser knows English only, and AUTOINTEL_LANGUAGE says that "
+            "The low-accuracy recogniser knows English only, but "
             f"{language_name(settings.language)} is spoken.",
             "Run `autointel models fetch` for a speech model that knows other languages, or give "
             "captions (VTT or SRT).",

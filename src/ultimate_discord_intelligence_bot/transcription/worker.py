@@ -43,27 +43,30 @@ log = structlog.get_logger(__name__)
 
 def recognise(request: Message, say: Say, inbox: Inbox) -> Message:
     """Listen to a whole file with the engine that the settings name."""
-    settings, path = _settings(request), Path(request["path"])
-    return _handed_over(_recognised(path, settings, request["terms"], _progress(say)), say)
+    return _handed_over(_recognised(request, _settings(request), _progress(say)), say)
 
 
-def _recognised(path: Path, settings: Settings, terms: list[str], progress: Progress) -> Transcript:
+def _recognised(request: Message, settings: Settings, progress: Progress) -> Transcript:
     if settings.offline_asr == "only":
-        return _roughly(path, settings, progress)
+        return _roughly(request, settings, progress)
+    path = Path(request["path"])
     try:
-        listener = Listener(settings, terms, progress)
+        listener = Listener(settings, request["terms"], progress)
         return listener.transcript(sound.samples_of(path), sound.duration(path), path.name)
     except ModelMissing as error:
         if settings.offline_asr == "never":
             raise
-        rough = _roughly(path, settings, progress)
+        rough = _roughly(request, settings, progress)
         return rough.model_copy(update={"notes": (*rough.notes, error.message)})
 
 
-def _roughly(path: Path, settings: Settings, progress: Progress) -> Transcript:
+def _roughly(request: Message, settings: Settings, progress: Progress) -> Transcript:
     from .sphinx import recognise_roughly
 
-    return recognise_roughly(path, settings, progress, threading.Event())
+    if settings.language is None:
+        # Unlike Whisper it cannot hear which language it is, and would write down nonsense.
+        settings = settings.model_copy(update={"language": request["spoken"]})
+    return recognise_roughly(Path(request["path"]), settings, progress, threading.Event())
 
 
 def listen(request: Message, say: Say, inbox: Inbox) -> Message:
