@@ -22,13 +22,12 @@ from ..models.media import Acquisition, CaptionFile, Growing, MediaFile, Source
 from ..processes import Message, delegate
 from ..runs import Run
 from ..settings import Settings
-from .cookies import read_cookies
 from .hosts import turn
 from .identity import Register, content_name
 from .incoming import bound, claimed, discard, discard_hopeless
 from .localfile import caption_title
+from .request import Request, request_for
 from .sidecar import language_in
-from .ytdlp import Request
 
 WORKER = "ultimate_discord_intelligence_bot.acquisition.worker"
 
@@ -85,21 +84,9 @@ async def _fetched(
 
 
 def _request(run: Run) -> Request:
-    settings = run.settings
-    cookies = read_cookies(settings.cookies_file) if settings.cookies_file else None
-    register = Register.of(settings)
+    register = Register.of(run.settings)
     return {
-        "task": "fetch",
-        "url": run.locator.value,
-        "folder": str(run.media_folder / "incoming"),
-        "largest": settings.max_download_mb * 1_000_000,
-        "longest": settings.max_duration_hours * 3600,
-        "timeout": settings.network_timeout,
-        "language": settings.language,
-        "allowed_hosts": settings.allowed_hosts,
-        "proxy": settings.proxy,
-        "cookies": cookies,
-        "rate": settings.rate_limit_kb * 1000,
+        **request_for("fetch", run.locator.value, run.media_folder / "incoming", run.settings),
         "register": None if run.fresh else (str(register.folder), register.tenant),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from ..errors import AutointelError, InputError
@@ -11,9 +12,8 @@ from ..events import Progress
 from ..models.media import Listing, ListItem, Locator
 from ..processes import delegate
 from ..settings import Settings
-from .cookies import read_cookies
 from .download import WORKER
-from .listing import ListRequest
+from .request import ListRequest, request_for
 
 
 async def expand(
@@ -58,7 +58,11 @@ async def expand(
         items.extend(ListItem.model_validate(item) for item in notice["items"])
 
     with tempfile.TemporaryDirectory(prefix="autointel-") as folder:
-        request = _request(locator, settings, folder, limit, since)
+        request: ListRequest = {
+            **request_for("list", locator.value, Path(folder), settings),
+            "limit": limit,
+            "since": since.isoformat() if since else None,
+        }
         try:
             result = await delegate(WORKER, request, progress, take)
         except AutointelError as error:
@@ -74,22 +78,3 @@ async def expand(
         total=result["total"],
         notes=tuple(result["notes"]),
     )
-
-
-def _request(
-    locator: Locator, settings: Settings, folder: str, limit: int | None, since: date | None
-) -> ListRequest:
-    return {
-        "task": "list",
-        "url": locator.value,
-        "folder": folder,
-        "largest": settings.max_download_mb * 1_000_000,
-        "longest": settings.max_duration_hours * 3600,
-        "timeout": settings.network_timeout,
-        "language": settings.language,
-        "allowed_hosts": settings.allowed_hosts,
-        "proxy": settings.proxy,
-        "cookies": read_cookies(settings.cookies_file) if settings.cookies_file else None,
-        "limit": limit,
-        "since": since.isoformat() if since else None,
-    }

@@ -37,9 +37,10 @@ from .partial import (
     pieces_outline,
     playlist_outline,
 )
+from .request import Request
 from .sidecar import captions_suffix
 from .tracks import Track, choose_tracks
-from .ytdlp import Request, downloader
+from .ytdlp import downloader
 
 _MEGABYTE = 1_000_000
 _LARGEST_PAGE = 64 * _MEGABYTE

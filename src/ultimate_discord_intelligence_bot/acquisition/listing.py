@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import islice
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from ..errors import (
     BotCheck,
     HostUnknown,
-    InputError,
     ListLink,
     NetworkFailed,
     TooLarge,
 )
 from ..processes import Message, Say
 from .diagnosis import diagnose
+from .entry import (
+    DATES,
+    LINKS,
+    addresses,
+    canonical_link,
+    count_of,
+    day_of,
+    host_in,
+    is_gone,
+    listed,
+    may_be_list,
+    seconds_of,
+)
 from .feed import Entry, Found, open_feed
-from .locator import parse_locator
+from .metadata import line
 from .meter import Meter
-from .ytdlp import Request, downloader
+from .request import ListRequest, Request
+from .ytdlp import downloader
 
 MOST_ITEMS = 10_000
 """Recordings in a list that nobody limited."""
@@ -47,27 +58,10 @@ _BATCH = 100
 _LONGEST_TITLE = 500
 _LONGEST_SHOWN = 120
 _LISTS = {"playlist", "multi_video"}
-_LINKS = {"url", "url_transparent"}
-_DATES = ("release_date", "upload_date", "release_timestamp", "timestamp")
-_GONE = {"[private video]", "[deleted video]", "[unavailable]", "[removed]"}
-_NOT_YET = {"is_live", "is_upcoming"}
-_YOUTUBE_ID = re.compile(r"[\w-]{11}")
 _NUMERIC_HOST = re.compile(r"[\d.]+|0x[\da-f.x]+|.*:.*|(?:.*\.)?localhost", re.IGNORECASE)
 _MOST_FAILURES = 3
 _PASSING = (NetworkFailed, HostUnknown, BotCheck)
 """What may befall the next look-up, too."""
-
-
-class ListRequest(Request):
-    """A request for a list.
-
-    Attributes:
-        limit: how many recordings are wanted.
-        since: the first day that is wanted, ISO 8601.
-    """
-
-    limit: int | None
-    since: str | None
 
 
 def list_items(request: Request, say: Say, meter: Meter) -> Message:
@@ -92,7 +86,7 @@ def list_items(request: Request, say: Say, meter: Meter) -> Message:
     alone = reading.alone and not wanted["since"]
     return {
         "list": not alone,
-        "title": _text(found.title),
+        "title": line(found.title, _LONGEST_TITLE),
         "total": reading.recordings if reading.whole else found.total,
         "notes": [*reading.tally.notes(), *reading.notes],
     }
@@ -120,7 +114,7 @@ def open_list(ydl: Any, url: str, reader: str | None = None) -> Found | None:
     return Found(
         title=info.get("title"),
         entries=iter(info.get("entries") or ()),
-        total=_count(info.get("playlist_count")),
+        total=count_of(info.get("playlist_count")),
         reader=info.get("extractor_key"),
         url=info.get("webpage_url") or url,
     )
@@ -137,16 +131,16 @@ def _followed(ydl: Any, url: str, reader: str | None = None) -> Entry | None:
     info: Entry | None = {"_type": "url", "url": url, "ie_key": reader}
     known: Entry = {}
     for _ in range(_MOST_REDIRECTIONS):
-        if info is None or (kind := info.get("_type", "video")) not in _LINKS:
+        if info is None or (kind := info.get("_type", "video")) not in LINKS:
             break
         if kind == "url_transparent":
-            known |= {name: info[name] for name in _DATES if info.get(name)}
+            known |= {name: info[name] for name in DATES if info.get(name)}
         key = info.get("ie_key")
         info = ydl.extract_info(info["url"], download=False, process=False, ie_key=key)
     if info is None:
         return None
     # The date of a file on a server is only that of its copying.
-    mere = _DATES if info.get("direct") else ()
+    mere = DATES if info.get("direct") else ()
     return {name: value for name, value in info.items() if name not in mere} | known
 
 
@@ -164,7 +158,7 @@ def only_recording(ydl: Any, info: Entry | None) -> Entry | None:
             break
         entries = list(islice(info.get("entries") or (), 2))
         if len(entries) > 1:
-            lists = any(_may_be_list(ydl, entry, info.get("extractor_key")) for entry in entries)
+            lists = any(may_be_list(ydl, entry, info.get("extractor_key")) for entry in entries)
             raise _list_link(info.get("title"), None if lists else info.get("playlist_count"))
         info = _only_one(ydl, info, entries[0]) if entries else None
     return info
@@ -194,7 +188,7 @@ def only_in_feed(ydl: Any, url: str) -> str | None:
 
 
 def _list_link(title: Any, total: Any) -> ListLink:
-    name, count = _text(title), _count(total)
+    name, count = line(title, _LONGEST_TITLE), count_of(total)
     what = f"a list of {count} recordings" if count else "a list of several recordings"
     if not name:
         return ListLink(f"The link leads to {what}.")
@@ -273,7 +267,7 @@ class Reading:
 
     def items(self, found: Found, depth: int = 0) -> Iterator[Entry]:
         """The recordings of a list and of the lists in it, each once."""
-        self._lists.add(_canonical(found.url) or found.url)
+        self._lists.add(canonical_link(found.url) or found.url)
         for entry in found.entries:
             self._entries += 1
             late = time.monotonic() > self.until
@@ -287,14 +281,14 @@ class Reading:
 
     def _behind(self, entry: Any, found: Found, depth: int) -> Iterator[Entry]:
         """The recordings behind an entry: itself, or those of the list that it is."""
-        if not isinstance(entry, dict) or _is_gone(entry):
+        if not isinstance(entry, dict) or is_gone(entry):
             self.tally.unavailable += 1
             return
         kind = entry.get("_type", "video")
         inner: Found | None = None
         if kind in _LISTS:
-            inner = Found(None, iter(_listed(entry.get("entries"))), None, found.reader, found.url)
-        elif kind in _LINKS and self._is_list(entry, found):
+            inner = Found(None, iter(listed(entry.get("entries"))), None, found.reader, found.url)
+        elif kind in LINKS and self._is_list(entry, found):
             if not self._may_open(entry["url"], depth):
                 self.tally.unusable += 1
                 return
@@ -314,12 +308,12 @@ class Reading:
             yield item
 
     def _is_list(self, entry: Entry, found: Found) -> bool:
-        return entry.get("ie_key") not in self._no_lists and _may_be_list(
+        return entry.get("ie_key") not in self._no_lists and may_be_list(
             self.ydl, entry, found.reader
         )
 
     def _may_open(self, url: str, depth: int) -> bool:
-        name = _canonical(url) or url
+        name = canonical_link(url) or url
         fresh = name not in self._lists and len(self._lists) < MOST_LISTS and depth < DEEPEST
         return fresh and self._permitted(url)
 
@@ -335,9 +329,9 @@ class Reading:
         self.tally.unavailable += 1
 
     def _item(self, entry: Entry) -> Entry | None:
-        links = filter(None, map(_canonical, _addresses(entry)))
+        links = filter(None, map(canonical_link, addresses(entry)))
         link = next((link for link in links if link not in self._lists), None)
-        if link is None or (_NUMERIC_HOST.fullmatch(_host(link)) and not self._permitted(link)):
+        if link is None or (_NUMERIC_HOST.fullmatch(host_in(link)) and not self._permitted(link)):
             self.tally.unusable += 1
             return None
         if link in self._met:
@@ -345,9 +339,9 @@ class Reading:
         self._met.add(link)
         return {
             "url": link,
-            "title": _text(entry.get("title")),
-            "published": _day(entry),
-            "duration": _seconds(entry.get("duration")),
+            "title": line(entry.get("title"), _LONGEST_TITLE),
+            "published": day_of(entry),
+            "duration": seconds_of(entry.get("duration")),
         }
 
     # -- choosing -------------------------------------------------------------------------------
@@ -384,7 +378,7 @@ class Reading:
             return None
         finally:
             self.begin()
-        day = _day(info) if info else None
+        day = day_of(info) if info else None
         self.tally.undated += day is None
         return day
 
@@ -434,89 +428,3 @@ def _goes_back(days: deque[date], first: date) -> bool:
         and days[0] > days[-1]
         and all(earlier >= later for earlier, later in pairs)
     )
-
-
-# -- what an entry says ---------------------------------------------------------------------------
-
-
-def _may_be_list(ydl: Any, entry: Any, reader: str | None) -> bool:
-    """Whether yt-dlp says so, or an entry is read like its list, as the tabs of a channel are."""
-    key = entry.get("ie_key") if isinstance(entry, dict) else None
-    extractor = ydl._ies.get(key) if key else None
-    if extractor is None or not isinstance(entry.get("url"), str):
-        return False
-    kind = getattr(extractor, "_RETURN_TYPE", None)
-    return kind == "playlist" or (key == reader and key != "Generic" and kind != "video")
-
-
-def _is_gone(entry: Entry) -> bool:
-    title = str(entry.get("title") or "").strip().lower()
-    private = entry.get("availability") == "private"
-    return title in _GONE or private or entry.get("live_status") in _NOT_YET
-
-
-def _addresses(entry: Entry) -> Iterator[str]:
-    """Where the recording may be found, the best first."""
-    from yt_dlp.utils import unsmuggle_url
-
-    formats = [f for f in _listed(entry.get("formats")) if isinstance(f, dict)]
-    last = formats[-1].get("url") if formats else None
-    pages = (None,) if entry.get("_type") in _LINKS else (entry.get("webpage_url"),)
-    for address in (*pages, entry.get("url"), last):
-        if not isinstance(address, str):
-            continue
-        if entry.get("ie_key") == "Youtube" and _YOUTUBE_ID.fullmatch(address):
-            yield f"https://www.youtube.com/watch?v={address}"
-        yield unsmuggle_url(address)[0]
-
-
-def _listed(value: Any) -> Iterable[Any]:
-    """What yt-dlp means to be a list, or a generator of its items."""
-    return value if isinstance(value, Iterable) and not isinstance(value, str) else ()
-
-
-def _canonical(url: str) -> str | None:
-    """The link in its one form; None for what is no web link."""
-    try:
-        return parse_locator(url, allow_files=False).value
-    except InputError:
-        return None
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or ""
-
-
-def _day(info: Entry) -> date | None:
-    """The day of publication, as yt-dlp tells it: ``20260131``, or a moment."""
-    for name in _DATES[:2]:
-        try:
-            return datetime.strptime(str(info.get(name) or ""), "%Y%m%d").date()
-        except ValueError:
-            continue
-    for name in _DATES[2:]:
-        try:
-            return datetime.fromtimestamp(float(info.get(name) or "nan"), UTC).date()
-        except (ValueError, OverflowError, OSError, TypeError):
-            continue
-    return None
-
-
-def _seconds(value: Any) -> float | None:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and 0 < value < 10**9 else None
-
-
-def _text(value: Any) -> str | None:
-    """Printable words on one line, cut to a sane length."""
-    if not isinstance(value, str):
-        return None
-    shown = "".join(c if c.isprintable() else " " for c in value[: 2 * _LONGEST_TITLE])
-    return " ".join(shown.split())[:_LONGEST_TITLE] or None

@@ -19,7 +19,7 @@ from .fetching import fetch
 from .guard import Guard
 from .listing import list_items
 from .meter import Meter
-from .ytdlp import Request
+from .request import Request
 
 TASKS: dict[str, Callable[[Request, Say, Meter], Message]] = {"fetch": fetch, "list": list_items}
 

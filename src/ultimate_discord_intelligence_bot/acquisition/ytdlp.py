@@ -4,45 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 from ..errors import TooLarge
 from .meter import Meter, MeteredStream, in_memory
+from .request import Request
 
 _MOST_PIECES = 50_000
-
-
-class Request(TypedDict):
-    """What the parent asks for.
-
-    Attributes:
-        task: what to do with the link, a key of ``worker.TASKS``.
-        folder: existing; everything is written there.
-        largest: bytes that may be received.
-        longest: seconds the recording may last.
-        timeout: seconds without an answer after which a connection is given up.
-        language: wanted captions, ISO 639 code.
-        allowed_hosts: as the setting has it.
-        proxy: as the setting has it.
-        cookies: text of a cookies file.
-        rate: most bytes per second; 0 for no limit.
-        last: whether no other attempt follows.
-        register: folder and tenant of the recordings that are known; None to ignore them.
-    """
-
-    task: str
-    url: str
-    folder: str
-    largest: int
-    longest: float
-    timeout: float
-    language: str | None
-    allowed_hosts: str
-    proxy: str | None
-    cookies: NotRequired[str | None]
-    rate: NotRequired[int]
-    last: NotRequired[bool]
-    register: NotRequired[tuple[str, str] | None]
 
 
 class Silent:
