@@ -32,12 +32,15 @@ def make_voice(path: Path, spoken: list[tuple[float, float]], seconds: float) ->
     return write_audio(path, sound)
 
 
-def voice_like(samples: int) -> NDArray[Any]:
-    """Vowels by the source-filter model: a gliding pulse train through three formants."""
+def voice_like(samples: int, pitch: float = 120, throat: float = 1.0) -> NDArray[Any]:
+    """Vowels by the source-filter model: a gliding pulse train through three formants.
+
+    ``pitch`` in hertz; a short ``throat`` has high formants.
+    """
     rng = np.random.default_rng(7)
     time = np.arange(samples) / RATE
-    pitch = 120 + 25 * np.sin(2 * np.pi * 0.7 * time)
-    phase = np.cumsum(pitch) / RATE
+    glide = pitch + 25 * np.sin(2 * np.pi * 0.7 * time)
+    phase = np.cumsum(glide) / RATE
     pulses = (np.diff(np.floor(phase), prepend=0) > 0).astype(float)
     source = pulses + 0.01 * rng.standard_normal(samples)
     vowels = [(730, 1090, 2440), (270, 2290, 3010), (530, 1840, 2480), (300, 870, 2240)]
@@ -45,7 +48,7 @@ def voice_like(samples: int) -> NDArray[Any]:
     syllable = int(0.22 * RATE)
     for number, first in enumerate(range(0, samples, syllable)):
         piece = source[first : first + syllable]
-        shaped = sum(_resonance(piece, f, 80) for f in vowels[number % len(vowels)])
+        shaped = sum(_resonance(piece, f / throat, 80) for f in vowels[number % len(vowels)])
         out[first : first + syllable] = shaped * np.hanning(len(piece))
     return 0.5 * out / (np.abs(out).max() or 1.0)
 

@@ -1,7 +1,8 @@
 """From captions or sound to a transcript of sentence-like segments, and who says them."""
 
+from .diarization import assign, diarize
 from .recognition import Listening, engine, listen
 from .speakers import rename
 from .transcriber import transcribe
 
-__all__ = ["Listening", "engine", "listen", "rename", "transcribe"]
+__all__ = ["Listening", "assign", "diarize", "engine", "listen", "rename", "transcribe"]
