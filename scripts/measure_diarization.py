@@ -5,7 +5,8 @@ Usage: python -m scripts.measure_diarization    (needs flite; pocketsphinx-testd
 
 from __future__ import annotations
 
-import resource
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from tests.speech_samples import JFK, LIBRIVOX, VOICES, jfk, librivox
 from ultimate_discord_intelligence_bot.events import silent
 from ultimate_discord_intelligence_bot.models.transcript import Turn
 from ultimate_discord_intelligence_bot.transcription import diarize
-from ultimate_discord_intelligence_bot.transcription.sound import samples_of
+from ultimate_discord_intelligence_bot.transcription.sound import duration, samples_of
 
 SEEDS = (101, 102)
 HOUR = 3600.0
@@ -67,22 +68,31 @@ def main() -> None:
             print(f"a reader of LibriVox: {voices(heard(path))} voice")
         if JFK.is_file():
             print(f"Kennedy, 1961: {voices(heard(jfk().path))} voice")
-        for seconds in (600.0, HOUR, 10 * HOUR):
+        hour = folder / "hour.opus"
+        converse(["slt", "awb", "rms"], hour, HOUR, seed=1)
+        whole = np.concatenate(list(samples_of(hour)))
+        for hours in (1 / 6, 1, 10):
             path = folder / "long.opus"
-            converse(["slt", "awb", "rms"], path, min(seconds, HOUR), seed=1)
-            if seconds > HOUR:
-                sound = np.concatenate(list(samples_of(path)))
-                write_audio(path, np.tile(sound, int(seconds / HOUR)))
-                del sound
-            began = time.monotonic()
-            turns = heard(path)
-            spent = time.monotonic() - began
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(
-                f"{seconds / 60:.0f} min: {spent:.0f} s, {seconds / spent:.0f} x real time, "
-                f"{voices(turns)} voices of 3, peak {peak:.0f} MB (with making the recording)"
-            )
+            rest = whole[: int(hours * len(whole))] if hours < 1 else np.tile(whole, int(hours))
+            write_audio(path, rest)
+            print(f"{60 * hours:.0f} minutes of three voices: {alone(path)}", flush=True)
+
+
+def alone(path: Path) -> str:
+    """Time and memory, measured in a process of its own."""
+    call = [sys.executable, "-m", "scripts.measure_diarization", str(path)]
+    return subprocess.run(call, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def report(path: Path) -> None:
+    began = time.monotonic()
+    found = voices(heard(path))
+    spent = time.monotonic() - began
+    status = Path("/proc/self/status").read_text()  # its peak begins with this program
+    peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    speed = (duration(path) or 0) / spent
+    print(f"{found} found, {spent:.0f} s, {speed:.0f} x real time, peak {peak:.0f} MB")
 
 
 if __name__ == "__main__":
-    main()
+    report(Path(sys.argv[1])) if sys.argv[1:] else main()

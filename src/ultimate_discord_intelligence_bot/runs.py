@@ -26,6 +26,8 @@ from .settings import Depth, Settings
 
 _NAMESPACE = uuid.UUID("5b0f6f0e-7a55-4d6c-9a0e-6d2f0c1f8a11")
 _S = TypeVar("_S", bound=Storable)
+OF_THE_MOMENT = {"data_dir", "proxy", "cookies_file"}
+"""Settings that may change between two runs, or hold a secret."""
 
 log = structlog.get_logger(__name__)
 
@@ -126,11 +128,13 @@ class RunCard(Artifact):
     Attributes:
         input: as the user gave it; a file by its absolute path.
         out: absolute folder of the briefing.
+        settings: those that the result depends on, by field.
     """
 
     input: str
     depth: Depth
     out: Path
+    settings: dict[str, Any]
 
 
 class Run:
@@ -176,7 +180,12 @@ class Run:
 
     def leave_card(self, out: Path) -> None:
         """Tell where the briefing is, for whoever comes back to this run."""
-        card = RunCard(input=self.locator.value, depth=self.depth, out=out.absolute())
+        card = RunCard(
+            input=self.locator.value,
+            depth=self.depth,
+            out=out.absolute(),
+            settings=self.settings.model_dump(mode="json", exclude=OF_THE_MOMENT),
+        )
         write_atomically(self.folder / "run.json", card.encode())
 
     @property

@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.conftest import ROOT
+from tests.fixtures_whisper import build_tiny_whisper
+from tests.media import make_voice
 from ultimate_discord_intelligence_bot.cli import app
 
 
@@ -67,6 +69,20 @@ def test_a_name_can_be_corrected_and_forgotten(talk: Path) -> None:
     invoke("speakers", str(talk), "1=Ada", "2=Ben")
     assert names(invoke("speakers", str(talk), "--json"))[:2] == ["Ada", "Ben"]
     assert names(invoke("speakers", str(talk), "--reset", "--json")) == before
+
+
+def test_the_run_is_done_again_as_it_was_done_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise another setting of today would have the recording heard anew."""
+    model = build_tiny_whisper(tmp_path / "whisper")
+    recording = make_voice(tmp_path / "talk.wav", [(0.5, 4.0)], 6.0)
+    with monkeypatch.context() as then:
+        then.setenv("AUTOINTEL_WHISPER_MODEL", str(model))
+        then.setenv("AUTOINTEL_DIARIZATION", "true")
+        assert invoke("run", str(recording)).exit_code == 0
+    assert names(invoke("speakers", str(recording), "--json")) == ["Speaker 1 (estimated)"]
+    assert names(invoke("speakers", str(recording), "1=Ada", "--json")) == ["Ada"]
 
 
 def test_a_run_is_known_by_its_id_too(talk: Path) -> None:

@@ -17,7 +17,7 @@ from ..errors import InputError, StorageError
 from ..models.report import Report
 from ..models.transcript import Transcript
 from ..observability import configure_logging
-from ..runs import Run, RunCard, find_card
+from ..runs import OF_THE_MOMENT, Run, RunCard, find_card
 from ..settings import Settings, load_settings
 from .terminal import Exit, orderly_exit, show_error, stderr, stdout
 
@@ -43,6 +43,9 @@ def speakers(name: str, assignments: Sequence[str], *, reset: bool, as_json: boo
         settings = load_settings()
         configure_logging(settings.log_level)
         card = _card(settings, name)
+        # As it was done before, so that what is done is found again.
+        now = settings.model_dump(include=OF_THE_MOMENT)
+        settings = load_settings(**card.settings | now)
         run = Run(parse_locator(card.input, allow_files=True), card.depth, settings)
         report = _report(card)
         run.meet(report.source.id)
