@@ -23,12 +23,12 @@ from ..models.transcript import Diarization, Segment, Transcript, Turn
 from .sound import Stopped, duration
 from .voices import SIZE, UNIT, Rows, rows_of
 
-_PENALTY = 3.0
+_PENALTY = 4.0
 """How much better two voices must explain the sound than one, in units of the criterion: frames
 are not independent, as it presumes, so that 1 would split one voice into many."""
 
-_ENOUGH = 1500.0
-"""Frames, 15 seconds, beyond which more of a voice tells nothing new: no voice is a Gaussian,
+_ENOUGH = 3000.0
+"""Frames, half a minute, beyond which more of a voice tells nothing new: no voice is a Gaussian,
 and given enough of it the criterion would split every one."""
 
 _WINDOW = 12
