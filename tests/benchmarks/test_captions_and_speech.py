@@ -77,12 +77,14 @@ def test_captions_against_speech_recognition(tmp_path: Path) -> None:
         return asyncio.run(transcribe(acquired, settings, silent))
 
     seconds, found = interleave(
-        {"captions": lambda: transcript(captions), "sound": lambda: transcript(sound)}, rounds=1
+        {"captions": lambda: transcript(captions), "sound": lambda: transcript(sound)}, rounds=2
     )
     show("One hour to a transcript", seconds)
-    for name, (taken,) in seconds.items():
-        print(f"  {name}: {HOUR / taken:,.0f} × real time")
+    # The first round loads the model that tells the language of a text, once for a process.
+    best = {name: min(rounds) for name, rounds in seconds.items()}
+    for name, taken in best.items():
+        print(f"  {name}: {HOUR / taken:,.0f} × real time at best")
     assert found["captions"][0].origin == "human captions"
     assert found["sound"][0].origin == "speech recognition"
     assert len(found["captions"][0].segments) == HOUR // EVERY
-    assert seconds["sound"][0] > 10 * seconds["captions"][0]
+    assert best["sound"] > 10 * best["captions"]

@@ -35,7 +35,7 @@ FORMS = (
 )
 
 CHILD = """
-import asyncio, json, resource, sys, time
+import asyncio, json, sys, time
 from pathlib import Path
 from ultimate_discord_intelligence_bot import crew_builders
 from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
@@ -63,7 +63,8 @@ print(json.dumps({
     "phases": result.phases,
     "passes": passes,
     "report": report,
-    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    # Not getrusage: its peak begins with that of the process that started this one.
+    "peak_mb": int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) / 1024,
 }))
 """
 
