@@ -2,7 +2,7 @@
 
 Every quarter of a second of speech becomes one row of sums over its frames: how many frames, the
 sum of their features and the sum of the features' products. Means, covariances and likelihoods of
-any stretch follow from the rows, so that ten hours of speech take about 100 MB.
+any stretch follow from the rows, so that ten hours of speech fit into memory with ease.
 """
 
 from __future__ import annotations
