@@ -202,7 +202,8 @@ def test_only_the_speaker_of_a_segment_changes(
     segments: list[list[float]], spans: list[list[float]], who: list[int]
 ) -> None:
     what = transcript(*((start, end) for start, end in segments))
-    turns = turns_of(*((s, e, n) for (s, e), n in zip(spans, who, strict=False)))
+    borders = sorted({moment for span in spans for moment in span})
+    turns = turns_of(*((s, e, n) for (s, e), n in zip(pairwise(borders), who, strict=False)))
     found = assign(what, turns)
     for before, after in zip(what.segments, found.segments, strict=True):
         assert after.model_copy(update={"speaker": None}) == before

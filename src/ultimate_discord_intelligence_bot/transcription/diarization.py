@@ -11,6 +11,7 @@ borders are found anew by the most likely path through the voices (Viterbi), as 
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,13 @@ def assign(transcript: Transcript, diarization: Diarization) -> Transcript:
     Numbers are in order of appearance in the transcript. A segment in which no voice is heard gets
     the nearest one within a second, or none. Speakers that the captions name stay.
     """
-    voices = [_voice_of(segment, diarization.turns) for segment in transcript.segments]
+    turns = diarization.turns
+    starts, ends = [turn.start for turn in turns], [turn.end for turn in turns]
+    voices = []
+    for segment in transcript.segments:
+        first = bisect_left(ends, segment.start - _NEAR)
+        last = bisect_right(starts, segment.end + _NEAR)
+        voices.append(_voice_of(segment, turns[first:last]))
     order = list(dict.fromkeys(voice for voice in voices if voice is not None))
     segments = tuple(
         segment
