@@ -39,6 +39,12 @@ from ultimate_discord_intelligence_bot.models.media import Acquisition
 from ultimate_discord_intelligence_bot.runs import Run
 from ultimate_discord_intelligence_bot.settings import Depth, Settings
 
+SRT = "1\n00:00:00,000 --> 00:00:02,000\nHello there.\n"
+TTML = (
+    '<?xml version="1.0"?><tt xmlns="http://www.w3.org/ns/ttml"><body><div>'
+    '<p begin="0s" end="2s">Hello there.</p></div></body></tt>'
+)
+JSON3 = '{"wireMagic": "pb3", "events": [{"tStartMs": 0, "segs": [{"utf8": "Hello there."}]}]}'
 VTT = "WEBVTT\n\n00:00.000 --> 00:02.000\nHello there.\n"
 
 
@@ -51,7 +57,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     make_tone(folder / "other-film.mp4")
     make_video_without_sound(folder / "mute.mp4")
     (folder / "film.mp4.vtt").write_text(VTT)
-    (folder / "talk.en.vtt").write_text(VTT)
+    for suffix, text in (("vtt", VTT), ("srt", SRT), ("ttml", TTML), ("json3", JSON3)):
+        (folder / f"talk.en.{suffix}").write_text(text)
     with serve(folder) as server:
         yield server
 
@@ -95,11 +102,22 @@ async def test_a_page_with_one_video_and_its_captions(web: Web, settings: Settin
     assert track.path.read_text() == VTT
 
 
-async def test_a_direct_link_to_captions(web: Web, settings: Settings) -> None:
-    found = await fetched(f"{web.url}/talk.en.vtt", settings)
+@pytest.mark.parametrize("suffix", [".vtt", ".srt", ".ttml", ".json3"])
+async def test_a_direct_link_to_captions(web: Web, settings: Settings, suffix: str) -> None:
+    found = await fetched(f"{web.url}/talk.en{suffix}", settings)
     assert found.media is None
-    assert found.captions[0].language == "en"
-    assert found.captions[0].path.read_text() == VTT
+    (track,) = found.captions
+    assert (track.language, track.path.suffix) == ("en", suffix)
+    assert track.path.read_bytes() == (web.folder / f"talk.en{suffix}").read_bytes()
+
+
+async def test_a_download_is_as_fast_as_the_setting_allows(web: Web, settings: Settings) -> None:
+    settings = settings.model_copy(update={"rate_limit_kb": 20})
+    began = time.monotonic()
+    found = await fetched(f"{web.url}/film.mp4", settings)
+    assert found.media is not None
+    # The first block is not waited for.
+    assert time.monotonic() - began > found.media.size / 20_000 * 0.7
 
 
 async def test_a_redirect_to_media_is_followed(web: Web, settings: Settings) -> None:

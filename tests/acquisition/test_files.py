@@ -73,7 +73,15 @@ async def test_the_title_is_the_tag_or_a_readable_name(tmp_path: Path, settings:
     assert (await acquired(plain, settings)).source.title == "My first talk"
 
 
-@pytest.mark.parametrize(("name", "text"), [("talk.en.vtt", VTT), ("talk.srt", SRT)])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("talk.en.vtt", VTT),
+        ("talk.srt", SRT),
+        ("talk.ttml", '<?xml version="1.0"?>\n<tt xmlns="http://www.w3.org/ns/ttml"></tt>'),
+        ("talk.en.json3", '{"wireMagic": "pb3", "events": []}'),
+    ],
+)
 async def test_captions_alone_are_a_complete_input(
     tmp_path: Path, settings: Settings, name: str, text: str
 ) -> None:
@@ -90,11 +98,15 @@ async def test_captions_beside_a_recording_come_along(tmp_path: Path, settings: 
     for name in ("talk.vtt", "talk.de-AT.srt", "talk.eng.vtt", "talker.vtt", "talk.final.vtt"):
         (tmp_path / name).write_text(SRT if name.endswith("srt") else VTT)
     (tmp_path / "talk.fr.vtt").touch()
+    (tmp_path / "talk.ja.ttml").write_text("<tt></tt>")
+    (tmp_path / "talk.ko.json3").write_text('{"events": [{"tStartMs": 0}]}')
     found = await acquired(file, settings)
     assert {track.path.name: track.language for track in found.captions} == {
         "talk.vtt": None,
         "talk.de-AT.srt": "de-AT",
         "talk.eng.vtt": "en",
+        "talk.ja.ttml": "ja",
+        "talk.ko.json3": "ko",
     }
 
 
