@@ -86,7 +86,9 @@ async def test_a_busy_host_is_given_the_time_it_asks_for(
     assert "the host is busy, attempt 2 of 3 in 1 s" in told
 
 
-@pytest.mark.parametrize("wait", ["3600", formatdate(time.time() + 5000, usegmt=True)])
+@pytest.mark.parametrize(
+    "wait", ["3600", formatdate(time.time() + 5000, usegmt=True)], ids=["seconds", "date"]
+)
 async def test_nobody_waits_an_hour(web: Web, settings: Settings, wait: str) -> None:
     web.statuses = [(429, {"Retry-After": wait})]
     with pytest.raises(BotCheck):

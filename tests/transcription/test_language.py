@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialogue import STORY
+from tests.speech_samples import TALK
+from ultimate_discord_intelligence_bot.transcription import language
 from ultimate_discord_intelligence_bot.transcription.language import (
     detect,
     language_name,
@@ -114,3 +117,20 @@ def test_the_model_is_loaded_only_when_it_is_asked() -> None:
         "sys.exit('py3langid' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("text", [TALK, STORY])
+def test_plain_english_needs_no_model_which_would_say_the_same(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.setattr(language, "_identifier", None)
+        assert detect(text) == "en"
+    monkeypatch.setattr(language, "_plainly_english", lambda stretches: False)
+    assert detect(text) == "en"
+
+
+@pytest.mark.parametrize("tag", [tag for tag in TEXTS if tag != "en"])
+def test_another_language_is_never_plain_english(tag: str) -> None:
+    assert not language._plainly_english([TEXTS[tag]])
+    assert not language._plainly_english([TALK, TEXTS[tag], TALK, TEXTS[tag]])

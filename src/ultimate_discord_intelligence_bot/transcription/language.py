@@ -21,6 +21,9 @@ _STRETCH = 400
 _FEWEST_WORDS = 20
 _SURE = 0.97
 _AGREE = 0.75
+_MUCH_ENGLISH = 0.15
+_SOME_ENGLISH = 0.1
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 # Those that speech recognition knows, as far as they can be told apart: with all of them on offer,
 # short English texts turn into rare languages.
@@ -31,6 +34,10 @@ _CANDIDATES = (
     "ps pt ro ru sa si sk sl sn so sq sr sv sw ta te tg th tk tl tr tt uk ur uz vi yo yue zh"
 )
 _SAME = {"nb": "no", "nn": "no", "iw": "he", "fil": "tl", "in": "id", "cmn": "zh", "yue": "zh"}
+_ENGLISH = (
+    "the of and that was with are this they have it you is not were been which there would what "
+    "when from had but his her about your just don't it's i'm because"
+)
 # Languages so close that a text must not be said to be in the other one.
 _CLOSE = (
     {"hr", "bs", "sr", "sh"}, {"no", "da", "sv"}, {"id", "ms"}, {"cs", "sk"}, {"gl", "pt"},
@@ -67,6 +74,8 @@ def detect(text: str) -> str | None:
     stretches = _stretches(text)
     if word_count(" ".join(stretches)) < _FEWEST_WORDS:
         return None
+    if _plainly_english(stretches):
+        return "en"
     with _lock:
         found, confidence = _identifier().classify(" ".join(stretches))
         votes = Counter(_identifier().classify(stretch)[0] for stretch in stretches)
@@ -74,6 +83,22 @@ def detect(text: str) -> str | None:
     if confidence < _SURE or agreeing < _AGREE * len(stretches):
         return None
     return _SAME.get(found, str(found))
+
+
+def _plainly_english(stretches: list[str]) -> bool:
+    """Whether the small words of English are everywhere: then no model needs to be loaded.
+
+    They are 17 to 33 % of the words of English talks, and at most 7 % of any other language's.
+    """
+    shares = [_share_of_english(stretch) for stretch in stretches]
+    often = sum(share >= _SOME_ENGLISH for share in shares)
+    return _share_of_english(" ".join(stretches)) >= _MUCH_ENGLISH and often >= _AGREE * len(shares)
+
+
+def _share_of_english(text: str) -> float:
+    words = _WORD.findall(text.lower().replace("’", "'"))
+    known = frozenset(_ENGLISH.split())
+    return sum(word in known for word in words) / max(1, len(words))
 
 
 def language_of(text: str, declared: str | None) -> str | None:
