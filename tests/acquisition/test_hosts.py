@@ -88,12 +88,15 @@ async def test_a_killed_program_gives_its_place_back(settings: Settings, tmp_pat
         "async def hold():\n"
         f"    settings = load_settings(AUTOINTEL_DATA_DIR={str(settings.data_dir)!r})\n"
         f"    async with turn({LINK!r}, settings, silent):\n"
+        "        print('held', flush=True)\n"
         "        await asyncio.sleep(60)\n"
         "asyncio.run(hold())\n"
     )
-    holder = await asyncio.create_subprocess_exec(sys.executable, str(script))
-    folder = settings.data_dir / "hosts"
-    await until(lambda: folder.is_dir() and any(folder.iterdir()))
+    holder = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(script)), stdout=asyncio.subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"held\n"
     told: list[str] = []
     waiting = asyncio.create_task(Visitors().visit(LINK, settings, told))
     await until(lambda: bool(told))
