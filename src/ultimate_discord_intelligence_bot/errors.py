@@ -88,7 +88,7 @@ class NotMedia(InputError):
 
 
 class BadCaptions(InputError):
-    """A caption file that cannot be read as WebVTT or SRT."""
+    """A caption file that cannot be read as WebVTT, SRT, json3 or TTML."""
 
     code = "bad_captions"
     default_remedy = "Save it as UTF-8 WebVTT (.vtt) or SubRip (.srt) and try again."

@@ -209,6 +209,11 @@ def test_people_may_repeat_themselves(tmp_path: Path) -> None:
     assert said(read(tmp_path, vtt(*lines))) == lines
 
 
+def test_what_comes_back_after_a_while_is_said_again(tmp_path: Path) -> None:
+    refrain = "\n".join(f"0{n}:00.000 --> 0{n}:05.000\nWe all live here.\n" for n in range(9))
+    assert len(read(tmp_path, f"WEBVTT\n\n{refrain}")) == 9
+
+
 # -- speakers -------------------------------------------------------------------------------------
 
 

@@ -141,8 +141,7 @@ def word_count(text: str) -> float:
 
 
 def _stretches(text: str) -> list[str]:
-    """Parts of the text that begin and end with whole words."""
-    text = " ".join(text[: 1 << 20].split()) if len(text) < 1 << 20 else text
+    """Parts of a text, spread over it; all of it when it is short."""
     if len(text) <= _SAMPLE * _STRETCH:
         size = max(_STRETCH // 4, len(text) // _SAMPLE + 1)
         return [text[first : first + size] for first in range(0, len(text), size)]

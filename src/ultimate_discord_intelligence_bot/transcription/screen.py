@@ -56,6 +56,9 @@ _NOTES = re.compile(r"[♪♫♬]|^# | #$")
 _WORD_LASTS = 2.0
 """Seconds of a word whose beginning is known, at most: what follows is a pause."""
 
+_BLINK = 1.0
+"""Seconds between captions in which rolling text does not go away."""
+
 _ROLLING_WORDS = 100
 """Captions show no more words again than these."""
 
@@ -85,7 +88,8 @@ def spoken(captions: Sequence[Shown]) -> list[Cue]:
     """
     marked = [[_marked(line) for line in caption.lines] for caption in captions]
     names = _habitual_names(marked)
-    words = _without_rolling([[_named(line, names).split() for line in lines] for lines in marked])
+    named = [[_named(line, names).split() for line in lines] for lines in marked]
+    words = _without_rolling(captions, named)
     return list(_cues(captions, words, _is_song(words)))
 
 
@@ -167,20 +171,22 @@ def _named(line: str, names: set[str]) -> str:
 # -- repetition -------------------------------------------------------------------------------
 
 
-def _without_rolling(captions: list[list[list[str]]]) -> list[list[str]]:
+def _without_rolling(captions: Sequence[Shown], marked: list[list[list[str]]]) -> list[list[str]]:
     """The words of each caption, without what roll-up captions show again.
 
     Captions count as rolling only if at least 40 % of them begin with the end of the one before,
-    since people say "Yes." twice.
+    while that is still on screen: people say "Yes." twice, and songs have refrains.
     """
-    plain = [[[w for w in line if w[0] != _TIME] for line in lines] for lines in captions]
     before: list[str] = []
+    gone = -math.inf
     repeats = []
-    for lines in plain:
-        words = [word for line in lines for word in line]
-        repeats.append(_repeated(before, words, lines))
-        before = words
-    whole = [[word for line in lines for word in line] for lines in captions]
+    for caption, lines in zip(captions, marked, strict=True):
+        plain = [[word for word in line if word[0] != _TIME] for line in lines]
+        words = [word for line in plain for word in line]
+        still_there = caption.start <= gone + _BLINK
+        repeats.append(_repeated(before, words, plain) if still_there else 0)
+        before, gone = words, caption.end
+    whole = [[word for line in lines for word in line] for lines in marked]
     if len(whole) < 5 or sum(map(bool, repeats)) < 0.4 * len(whole):
         return whole
     return [_after(words, repeated) for words, repeated in zip(whole, repeats, strict=True)]

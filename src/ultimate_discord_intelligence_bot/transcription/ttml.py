@@ -160,19 +160,9 @@ class _Reader:
     def _begin_document(self, local: str, given: Mapping[str, str]) -> None:
         if local != "tt":
             raise BadCaptions(f"{self._file} is XML, but not TTML.")
-        rate = _positive(given.get("frameRate"), 30.0)
-        numerator, denominator, *_ = (
-            [
-                *(
-                    _positive(part, 1.0)
-                    for part in re.split(r"[\s:]+", given["frameRateMultiplier"])
-                ),
-                *(1.0, 1.0),
-            ]
-            if "frameRateMultiplier" in given
-            else (1.0, 1.0)
-        )
-        self._frame_rate = rate * numerator / denominator
+        multiplier = re.split(r"[\s:]+", given.get("frameRateMultiplier", "1 1"))
+        rate = _positive(given.get("frameRate"), 30.0) * _positive(multiplier[0], 1.0)
+        self._frame_rate = rate / _positive("".join(multiplier[1:2]), 1.0)
         ticks = self._frame_rate if "frameRate" in given else 1.0
         self._tick_rate = _positive(given.get("tickRate"), ticks)
 
