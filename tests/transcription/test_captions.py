@@ -266,3 +266,27 @@ def test_chevrons_and_dashes_begin_a_turn(tmp_path: Path) -> None:
         ("Yes.", True),
         ("-5 degrees", False),
     ]
+
+
+def test_a_dash_inside_a_sentence_that_was_wrapped_there_stays(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        vtt(
+            "It has one use\n- exploration.", "- Always?", "and then - I mean", "- it went on\n- no"
+        ),
+    )
+    assert [(cue.text, cue.new_turn) for cue in found] == [
+        ("It has one use - exploration.", False),
+        ("Always?", True),
+        ("and then - I mean", False),
+        ("it went on", True),
+        ("no", True),
+    ]
+
+
+def test_rolling_lines_with_a_dash_are_still_said_once(tmp_path: Path) -> None:
+    plain = [f"- line{n} so" for n in range(8)]
+    timed = [line.replace(" so", "<00:00:00.100><c> so</c>") for line in plain]
+    shown = [f"{a}\n{b}" for a, b in zip(["", *plain], timed, strict=False)]
+    text = " ".join(said(read(tmp_path, vtt(shown[0].strip(), *shown[1:]))))
+    assert text.replace("- ", "") == " ".join(f"line{n} so" for n in range(8))

@@ -31,10 +31,12 @@ _TAG = re.compile(
 )
 _ENDLESS_NUMBER = re.compile(r"&#\d{9,};?")
 _CHEVRONS = re.compile(r"(?:^|(?<=\s))>>+")
-_DASH = re.compile(rf"(?:^|(?<=[.!?…] )|(?<={_TURN} )\s*)[-–—]\s*(?=[^\W\d]|[\"'“‘¿¡\[])")
+_DASH_INSIDE = re.compile(rf"(?:(?<=[.!?…] )|(?<={_TURN} )\s*)[-–—]\s*(?=[^\W\d]|[\"'“‘¿¡\[])")
+_DASH = re.compile(r"[-–—] ?(?=[^\W\d]|[\"'“‘¿¡\[])")
+_SENTENCE_OVER = re.compile(r"[.!?…—–-][\"'”’»)\]]*$|[)\]♪♫♬]$")
 _SPEAKER = re.compile(
-    rf"^((?:{_TURN}\s*)?)(\[)?([^\W\d_][\w.'’-]*(?: [\w.'’-]+){{0,3}})(?(2)\]):(?:\s+|$)"
-    rf"|^((?:{_TURN}\s*)?)([^\W\d_]\w{{0,15}})：\s*"
+    rf"^(?:{_TURN}\s*|[-–—]\s*)?(\[)?([^\W\d_][\w.'’-]*(?: [\w.'’-]+){{0,3}})(?(1)\]):(?:\s+|$)"
+    rf"|^(?:{_TURN}\s*)?([^\W\d_]\w{{0,15}})：\s*"
 )
 _SMALL_WORDS = {"de", "la", "van", "von", "der", "of", "the", "bin", "al"}
 _HABIT, _MOSTLY, _ALWAYS = 3, 0.6, 0.9
@@ -89,7 +91,7 @@ def spoken(captions: Sequence[Shown]) -> list[Cue]:
     marked = [[_marked(line) for line in caption.lines] for caption in captions]
     names = _habitual_names(marked)
     named = [[_named(line, names).split() for line in lines] for lines in marked]
-    words = _without_rolling(captions, named)
+    words = _without_rolling(captions, _with_turns(named))
     return list(_cues(captions, words, _is_song(words)))
 
 
@@ -103,7 +105,7 @@ def _marked(line: str) -> str:
         line = _TAG.sub("", _TIME_TAG.sub(_time_mark, line))
         line = _TIME_MARK.sub(r" \1 ", _TIME_IN_WORD.sub("", line))
     line = _BRACKETS.sub(_without_sound, _unescaped(line)).strip()
-    return _DASH.sub(f"{_TURN} ", _CHEVRONS.sub(f" {_TURN} ", line)).strip()
+    return _DASH_INSIDE.sub(f"{_TURN} ", _CHEVRONS.sub(f" {_TURN} ", line)).strip()
 
 
 def _unescaped(text: str) -> str:
@@ -154,7 +156,7 @@ def _habitual_names(captions: list[list[str]]) -> set[str]:
 
 def _name(line: str) -> str | None:
     match = _SPEAKER.match(line)
-    return (match[3] or match[5]) if match else None
+    return (match[2] or match[3]) if match else None
 
 
 def _is_name(text: str) -> bool:
@@ -163,9 +165,43 @@ def _is_name(text: str) -> bool:
 
 def _named(line: str, names: set[str]) -> str:
     match = _SPEAKER.match(line)
-    if not match or (name := match[3] or match[5]) not in names:
+    if not match or (name := match[2] or match[3]) not in names:
         return line
     return _mark(_NAME, name) + line[match.end() :]
+
+
+# -- turns ------------------------------------------------------------------------------------
+
+
+def _with_turns(captions: list[list[list[str]]]) -> list[list[list[str]]]:
+    """Words of lines, with a mark for the dash that begins a turn.
+
+    A single dash after an unfinished sentence is part of it and stays, as it does where rolling
+    captions show that line again.
+    """
+    turned, before = [], ""
+    known: dict[tuple[str, ...], bool] = {}
+    for lines in captions:
+        plain = [tuple(word for word in line if word[0] not in _MARKS) for line in lines]
+        dashed = {words for words in plain if _DASH.match(" ".join(words[:2]))}
+        turns: dict[tuple[str, ...], bool] = {}
+        for words in plain:
+            if words in dashed:
+                over = not before or _SENTENCE_OVER.search(before) is not None
+                turns[words] = known.get(words, over or len(dashed) > 1)
+            before = words[-1] if words else before
+        turned.append(
+            [_turn(line) if turns.get(w) else line for line, w in zip(lines, plain, strict=True)]
+        )
+        known = turns
+    return turned
+
+
+def _turn(line: list[str]) -> list[str]:
+    """A line with a mark in place of its leading dash."""
+    place = next(number for number, word in enumerate(line) if word[0] not in _MARKS)
+    rest = [line[place][1:]] if len(line[place]) > 1 else []
+    return [*line[:place], _TURN, *rest, *line[place + 1 :]]
 
 
 # -- repetition -------------------------------------------------------------------------------
