@@ -62,7 +62,7 @@ def test_a_damaged_artifact_is_as_good_as_none(tmp_path: Path, damage: bytes) ->
     (tmp_path / "transcription-k.json").write_bytes(damage)
     assert store.read("transcription", "k", Transcript) is None
     store.write("embedding", "k", Vectors(np.zeros((1, 2), np.float32)))
-    (tmp_path / "embedding-k.npy").write_bytes(damage)
+    (tmp_path / "embedding-k.npz").write_bytes(damage)
     assert store.read("embedding", "k", Vectors) is None
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -43,23 +45,28 @@ class Artifact(Model):
 
 @dataclass(frozen=True)
 class Vectors:
-    """One unit-length row per transcript segment.
+    """What the encoder makes of each transcript segment, in one pass.
 
     Attributes:
-        array: float32, shape (segments, dimension).
+        array: one unit-length row per segment; float32, shape (segments, dimension).
+        readings: what its trained branches say of each segment, as logits, by task; float32,
+            shape (segments, classes). Empty when the language is not theirs.
     """
 
     array: NDArray[np.float32]
-    suffix: ClassVar[str] = ".npy"
+    readings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    suffix: ClassVar[str] = ".npz"
 
     def encode(self) -> bytes:
         buffer = io.BytesIO()
-        np.save(buffer, self.array, allow_pickle=False)
+        np.savez(buffer, allow_pickle=False, vectors=self.array, **self.readings)
         return buffer.getvalue()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         try:
-            return cls(np.load(io.BytesIO(data), allow_pickle=False))
-        except EOFError as error:
-            raise ValueError("the file is empty") from error
+            with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+                arrays = {name: kept[name] for name in kept.files}
+            return cls(arrays.pop("vectors"), arrays)
+        except (EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError("the file is not whole") from error
