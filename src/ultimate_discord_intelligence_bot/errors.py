@@ -42,6 +42,13 @@ class SettingsError(AutointelError):
     default_remedy = "Correct it in the environment or in .env; see .env.example."
 
 
+class EvaluationFileInvalid(AutointelError):
+    """A labelled file that cannot be read or understood."""
+
+    code = "bad_evaluation_file"
+    default_remedy = "`autointel evaluate --help` shows what a file should look like."
+
+
 # -- what the user gave us ------------------------------------------------------------------
 
 

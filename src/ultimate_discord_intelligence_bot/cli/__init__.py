@@ -149,6 +149,40 @@ def list_models_command(
     raise typer.Exit(list_models(as_json=json))
 
 
+_EVALUATE_HELP = """Measure the local analysts.
+
+Without arguments: the figures of the training, beside published ones. With a task and a file:
+score that file, one JSON object a line. Labels may be spelled as the data sets spell them, or be
+numbers.
+
+\b
+claims         {"text": "…", "labels": [1]}             1 check-worthy, 0 not
+emotion        {"text": "…", "labels": ["joy"]}         GoEmotions, any number of them
+sentiment      {"text": "…", "labels": ["positive"]}    negative, neutral or positive
+fallacies      {"text": "…", "labels": ["ad hominem"]}  LOGIC, CoCoLoFa or MAFALDA; or none
+fallacy-spans  {"text": "…", "spans": [[0, 42, "ad hominem"]]}
+segments       {"turns": ["…", "…"], "boundaries": [1]} turns that begin a segment
+"""
+
+
+@app.command("evaluate", help=_EVALUATE_HELP)
+def evaluate_command(
+    task: Annotated[
+        Literal["claims", "fallacies", "fallacy-spans", "emotion", "sentiment", "segments"] | None,
+        typer.Argument(help="What the file is about.", show_default=False),
+    ] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE.jsonl", show_default=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    from .evaluate import evaluate, show_figures
+
+    if task is None:
+        raise typer.Exit(show_figures(as_json=json))
+    if file is None:
+        raise typer.BadParameter("Give the labelled file as well.", param_hint="FILE.jsonl")
+    raise typer.Exit(evaluate(task, file, as_json=json))
+
+
 @app.command("doctor")
 def doctor_command(
     json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
