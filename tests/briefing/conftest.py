@@ -11,17 +11,36 @@ import pytest
 import webvtt
 import yaml
 
+from ultimate_discord_intelligence_bot.analysis.taxonomy import kind_of
 from ultimate_discord_intelligence_bot.briefing import compose
 from ultimate_discord_intelligence_bot.models.analysis import (
     Chapter,
     Chapters,
     Claim,
     Claims,
+    Ekman,
+    EmotionPeak,
+    EmotionPoint,
+    Emotions,
+    Entities,
+    Entity,
+    Exchange,
+    Fallacies,
+    Fallacy,
+    Figure,
     KeyPoint,
     KeyPoints,
+    Perspectives,
+    Position,
+    Quantity,
+    Quote,
+    SegmentEmotion,
     SegmentSentiment,
     Sentiment,
+    Signal,
+    Summary,
     Topic,
+    TrustSignals,
 )
 from ultimate_discord_intelligence_bot.models.media import Acquisition, Source
 from ultimate_discord_intelligence_bot.models.memory import Receipt
@@ -137,6 +156,109 @@ class Debate:
             )
         mean = sum(entry.value for entry in entries) / len(entries)
         return Sentiment(segments=tuple(entries), mean=mean)
+
+    def quote(self, line_id: str) -> Quote:
+        """What somebody said, by the id of the line."""
+        place = next(n for n, line in enumerate(self.lines) if line["id"] == line_id)
+        return Quote.of(self.segments[place])
+
+    @property
+    def summary(self) -> Summary:
+        return Summary(sentences=(self.quote("twelve"), self.quote("opportunity")))
+
+    @property
+    def fallacies(self) -> Fallacies:
+        found = []
+        for line, segment in zip(self.lines, self.segments, strict=True):
+            if kind := kind_of(line.get("fallacy", "")):
+                found.append(
+                    Fallacy(
+                        **Quote.of(segment).model_dump(),
+                        last=segment.index,
+                        label=kind.name,
+                        category=kind.category,
+                        confidence=0.87,
+                        explanation=kind.explanation,
+                    )
+                )
+        return Fallacies(fallacies=tuple(found), threshold=0.8)
+
+    @property
+    def perspectives(self) -> Perspectives:
+        return Perspectives(
+            positions=(
+                Position(
+                    topic="Mars",
+                    speaker="Daniel",
+                    attitude="critical",
+                    quotes=(self.quote("slope"), self.quote("novels")),
+                ),
+                Position(
+                    topic="Mars",
+                    speaker="Ruth",
+                    attitude="favourable",
+                    quotes=(self.quote("twelve"),),
+                ),
+            ),
+            exchanges=(
+                Exchange(
+                    kind="disagreement",
+                    topic="Mars",
+                    first=self.quote("slope"),
+                    second=self.quote("no-hotels"),
+                    reason="Ruth answers at once, in words of disapproval",
+                ),
+            ),
+        )
+
+    @property
+    def emotions(self) -> Emotions:
+        shares: list[dict[Ekman, float]] = [
+            {"neutral": 0.9, "joy": 0.1, "fear": 0.0},
+            {"neutral": 0.4, "joy": 0.1, "fear": 0.5},
+            {"neutral": 0.8, "joy": 0.2, "fear": 0.0},
+        ]
+        return Emotions(
+            segments=tuple(
+                SegmentEmotion(segment=s.index, start=s.start, labels=(), basic="neutral")
+                for s in self.segments
+            ),
+            timeline=tuple(
+                EmotionPoint(time=50.0 * n, values=values) for n, values in enumerate(shares)
+            ),
+            peaks=(
+                EmotionPeak(
+                    **self.quote("slope").model_dump(), emotion="fear", label="fear", value=0.5
+                ),
+            ),
+        )
+
+    @property
+    def entities(self) -> Entities:
+        said = tuple(Quote.of(s) for s in self.segments if "Mars" in s.text)
+        return Entities(
+            entities=(
+                Entity(name="Mars", kind="place", aliases=("Mars",), mentions=said),
+                Entity(name="Ruth", kind="person", mentions=(Quote.of(self.segments[0]),)),
+            ),
+            figures=(
+                Figure(quantity=Quantity(text="twelve", kind="number"), said=self.quote("twelve")),
+            ),
+        )
+
+    @property
+    def signals(self) -> TrustSignals:
+        return TrustSignals(
+            signals=(
+                Signal(
+                    name="Claims with a figure or date",
+                    count=1,
+                    of=18,
+                    explanation="They are easier to check.",
+                    examples=(self.quote("twelve"),),
+                ),
+            )
+        )
 
     @property
     def verdicts(self) -> Verdicts:
@@ -258,6 +380,12 @@ class Debate:
             "key_points": self.key_points,
             "claims": self.claims,
             "sentiment": self.sentiment,
+            "summary": self.summary,
+            "fallacies": self.fallacies if checked else None,
+            "perspectives": self.perspectives if checked else None,
+            "emotions": self.emotions if checked else None,
+            "entities": self.entities if checked else None,
+            "signals": self.signals if checked else None,
             "verdicts": self.verdicts if checked else None,
             "contradictions": self.contradictions if checked else None,
             "receipts": (Receipt(store="vector", records=46, digest="ab"),),

@@ -18,16 +18,22 @@ from ultimate_discord_intelligence_bot.models.report import Report
 _HOSTILE = "[click](javascript:alert(1)) <img src=x onerror=alert(1)> | *a* `b` &lt; # $x$ www.x.y"
 
 
-def test_it_reads_from_key_points_to_method(report: Report) -> None:
+def test_it_reads_from_summary_to_method(report: Report) -> None:
     text = render_markdown(report)
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert headings == [
         "# Briefing: People or robots: who should explore Mars?",
+        "## Summary",
         "## Key points",
         "## Chapters",
         "## Claims",
         "## Contradictions",
+        "## Possible fallacies",
+        "## Perspectives",
+        "## Trust signals",
         "## Sentiment",
+        "## Emotions",
+        "## Names",
         "## What is missing",
         "## How this briefing was made",
     ]

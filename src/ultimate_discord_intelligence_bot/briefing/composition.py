@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
-from ..models.analysis import Chapters, Claim, Claims, KeyPoint, KeyPoints, Sentiment
-from ..models.artifact import Model
+from ..models.analysis import (
+    Chapter,
+    Chapters,
+    Claim,
+    Claims,
+    EmotionPeak,
+    Emotions,
+    Entities,
+    Fallacies,
+    Fallacy,
+    KeyPoint,
+    KeyPoints,
+    Perspectives,
+    Quote,
+    Sentiment,
+    Summary,
+    TrustSignals,
+)
 from ..models.media import Acquisition, Source
 from ..models.memory import Receipt
 from ..models.report import Linked, Method, Missing, Report
 from ..models.transcript import Segment, Transcript
 from ..models.verification import Contradictions, Label, Statement, Verdict, Verdicts
+from .proof import Proof
 
 _ROUNDING = 0.01  # seconds that a time may lose on its way through a store
 
-_M = TypeVar("_M", bound=Model)
-_Q = TypeVar("_Q", Claim, KeyPoint)
+_M = TypeVar("_M", Chapter, Claim, EmotionPeak, Fallacy, KeyPoint, Quote)
 
 
 def compose(
@@ -29,6 +44,12 @@ def compose(
     key_points: KeyPoints | None = None,
     claims: Claims | None = None,
     sentiment: Sentiment | None = None,
+    summary: Summary | None = None,
+    fallacies: Fallacies | None = None,
+    perspectives: Perspectives | None = None,
+    emotions: Emotions | None = None,
+    entities: Entities | None = None,
+    signals: TrustSignals | None = None,
     verdicts: Verdicts | None = None,
     contradictions: Contradictions | None = None,
     receipts: tuple[Receipt, ...] = (),
@@ -37,19 +58,25 @@ def compose(
 ) -> Report:
     """Assemble the report of a run.
 
-    A claim, key point, contradiction or piece of evidence from this recording whose words are not
-    verbatim where it says they are is left out, and counted in ``Report.unfounded``; a verdict
-    that rested on such evidence alone goes with it.
+    What quotes this recording with words that are not verbatim where it says they are is left
+    out, and counted in ``Report.unfounded``; a verdict that rested on such evidence alone goes
+    with it.
 
     Args:
         run_id: of the run that is reported.
         depth: as the user named it.
         acquisition: what was fetched.
         transcript: what was said.
-        chapters: this and the five below are None when the depth has none or the stage failed.
+        chapters: this and the eleven below are None when the depth has none or the stage failed.
         key_points: see ``chapters``.
         claims: see ``chapters``.
         sentiment: see ``chapters``.
+        summary: see ``chapters``.
+        fallacies: see ``chapters``.
+        perspectives: see ``chapters``.
+        emotions: see ``chapters``.
+        entities: see ``chapters``.
+        signals: see ``chapters``.
         verdicts: see ``chapters``; those on claims that are left out go with them.
         contradictions: see ``chapters``.
         receipts: what the memory confirmed.
@@ -57,8 +84,8 @@ def compose(
         methods: how the parts were made, for the reader.
     """
     source, segments = acquisition.source, transcript.segments
-    founded_claims = _founded(claims.claims, segments) if claims else None
-    founded_points = _founded(key_points.points, segments) if key_points else None
+    proof = Proof(segments)
+    founded_claims = proof.keep(claims.claims) if claims else None
     clashes = contradictions.contradictions if contradictions else ()
     founded_clashes = tuple(
         clash
@@ -70,41 +97,37 @@ def compose(
     proven = [_proven(verdict, source, segments) for verdict in judged]
     dropped = sum(len(v.evidence) for v in judged) - sum(len(v.evidence) for v in proven)
     dropped += len(clashes) - len(founded_clashes)
-    dropped += len(claims.claims) - len(founded_claims or ()) if claims else 0
-    dropped += len(key_points.points) - len(founded_points or ()) if key_points else 0
-    return Report(
+    report = Report(
         run_id=run_id,
         depth=depth,
         source=source,
         acquired_at=acquisition.acquired_at,
         transcript=transcript,
-        chapters=_link(
-            chapters.chapters if chapters else None, source, lambda chapter: chapter.start
-        ),
+        summary=_link(proof.keep(summary.sentences) if summary else None, source),
+        chapters=_link(chapters.chapters if chapters else None, source),
         topics=chapters.topics if chapters else None,
-        key_points=_link(founded_points, source, lambda point: point.start),
-        claims=_link(founded_claims, source, lambda claim: claim.start),
+        key_points=_link(proof.keep(key_points.points) if key_points else None, source),
+        claims=_link(founded_claims, source),
         verdicts=tuple(v for v in proven if _stands(v)) if verdicts else None,
         contradictions=founded_clashes if contradictions else None,
         sentiment=sentiment.segments if sentiment else None,
         sentiment_mean=sentiment.mean if sentiment else None,
-        unfounded=dropped,
+        fallacies=_link(proof.keep(fallacies.fallacies) if fallacies else None, source),
+        positions=proof.keep(perspectives.positions) if perspectives else None,
+        exchanges=proof.keep(perspectives.exchanges) if perspectives else None,
+        emotions=emotions.segments if emotions else None,
+        emotion_timeline=emotions.timeline if emotions else None,
+        emotion_peaks=_link(proof.keep(emotions.peaks) if emotions else None, source),
+        entities=proof.keep(entities.entities) if entities else None,
+        figures=proof.keep(entities.figures) if entities else None,
+        signals=proof.keep(signals.signals) if signals else None,
         remembered=tuple(
             f"{receipt.store} memory ({receipt.records} records)" for receipt in receipts
         ),
         missing=missing,
         methods=methods,
     )
-
-
-def _founded(findings: tuple[_Q, ...], segments: tuple[Segment, ...]) -> tuple[_Q, ...]:
-    return tuple(
-        finding
-        for finding in findings
-        if finding.text.strip()
-        and 0 <= finding.segment < len(segments)
-        and finding.text in segments[finding.segment].text
-    )
+    return report.model_copy(update={"unfounded": dropped + proof.dropped})
 
 
 def _was_said(statement: Statement, source: Source, segments: tuple[Segment, ...]) -> bool:
@@ -136,9 +159,7 @@ def _stands(verdict: Verdict) -> bool:
     return bool(verdict.evidence) or verdict.label is Label.NOT_ENOUGH_EVIDENCE
 
 
-def _link(
-    findings: tuple[_M, ...] | None, source: Source, start: Callable[[_M], float]
-) -> tuple[Linked[_M], ...] | None:
+def _link(findings: tuple[_M, ...] | None, source: Source) -> tuple[Linked[_M], ...] | None:
     if findings is None:
         return None
-    return tuple(Linked(item=finding, url=source.at(start(finding))) for finding in findings)
+    return tuple(Linked(item=finding, url=source.at(finding.start)) for finding in findings)

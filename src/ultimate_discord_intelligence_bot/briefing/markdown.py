@@ -5,20 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sized
 
-from ..models.analysis import Claim
+from ..models.analysis import Claim, Quote
 from ..models.report import Report
 from ..models.verification import Evidence, Statement, Verdict
 from .wording import (
+    ATTITUDES,
     MARKS,
+    NO_SCORE,
     absence,
+    by_kind,
+    by_topic,
     caveats,
     clock,
+    confidence,
     counted,
+    depth_note,
     fidelity_note,
     gaps,
+    has,
     mood,
     one_line,
     safe_link,
+    share_of,
     signed,
     source_facts,
     source_name,
@@ -27,6 +35,7 @@ from .wording import (
     unfounded_note,
 )
 
+_MOST_NAMES = 15
 _ACTIVE = re.compile(r"([\\`*_\[\]<>|~$&])")
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www)([:.])")
 
@@ -43,11 +52,17 @@ def render_markdown(report: Report) -> str:
     """The whole briefing."""
     parts = [
         _head(report),
+        _summary(report),
         _key_points(report),
         _chapters(report),
         _claims(report),
         _contradictions(report),
+        _fallacies(report),
+        _perspectives(report),
+        _signals(report),
         _sentiment(report),
+        _emotions(report),
+        _names(report),
         _missing(report),
         _methods(report),
     ]
@@ -79,6 +94,15 @@ def _heading(report: Report, title: str, stage: str, found: Sized | None) -> Ite
         yield absence_text(report, stage)
     elif not found:
         yield "None found."
+
+
+def _summary(report: Report) -> Iterator[str]:
+    yield from _heading(report, "Summary", "summary", report.summary)
+    exact = report.transcript.exact
+    for linked in report.summary or ():
+        item = linked.item
+        yield f"- {_quote(item.start, linked.url, item.speaker, item.text, exact=exact)}"
+    yield ""
 
 
 def _key_points(report: Report) -> Iterator[str]:
@@ -128,10 +152,20 @@ def _claims(report: Report) -> Iterator[str]:
         )
         yield f"{number}. {quote}"
         indent = " " * (len(str(number)) + 2)
+        yield from (indent + line for line in _about(claim.item, report))
         if report.verdicts is not None:
             verdict = verdicts.get(claim.item.id)
             yield from (indent + line for line in _verdict(claim.item, verdict))
     yield ""
+
+
+def _about(claim: Claim, report: Report) -> Iterator[str]:
+    """What a claim needs to be understood, and when it was said again."""
+    if claim.context:
+        yield f"- Before it: {' '.join(f'“{escape(quote.text)}”' for quote in claim.context)}"
+    if claim.repeats:
+        times = (_moment(quote.start, report.source.at(quote.start)) for quote in claim.repeats)
+        yield f"- Also said at {', '.join(times)}"
 
 
 def _verdict(claim: Claim, verdict: Verdict | None) -> Iterator[str]:
@@ -167,6 +201,78 @@ def _statement(statement: Statement, report: Report) -> str:
     quote = _quote(statement.start, statement.url, statement.speaker, statement.text)
     elsewhere = statement.source_id != report.source.id
     return f"{quote} (in {escape(statement.title)})" if elsewhere else quote
+
+
+def _said(quote: Quote, report: Report) -> str:
+    url = report.source.at(quote.start)
+    exact = report.transcript.exact
+    return _quote(quote.start, url, quote.speaker, quote.text, exact=exact)
+
+
+def _fallacies(report: Report) -> Iterator[str]:
+    if not has(report, "fallacies", report.fallacies):
+        return
+    yield from _heading(report, "Possible fallacies", "fallacies", report.fallacies)
+    for linked in report.fallacies or ():
+        found = linked.item
+        yield f"- {_said(found, report)}"
+        yield f"  - {escape(confidence(found))}: {escape(found.explanation)}"
+    yield ""
+
+
+def _perspectives(report: Report) -> Iterator[str]:
+    if not has(report, "perspectives", report.positions):
+        return
+    yield from _heading(report, "Perspectives", "perspectives", report.positions)
+    for topic, positions in by_topic(report.positions or ()):
+        yield f"- **{escape(topic)}**"
+        for position in positions:
+            speaker = escape(position.speaker or "Speakers not named")
+            yield f"  - {speaker}, {ATTITUDES[position.attitude]}"
+            yield from (f"    - {_said(quote, report)}" for quote in position.quotes)
+    for exchange in report.exchanges or ():
+        yield f"- {exchange.kind.capitalize()}: {escape(exchange.reason)}"
+        yield from (f"  - {_said(quote, report)}" for quote in (exchange.first, exchange.second))
+    yield ""
+
+
+def _signals(report: Report) -> Iterator[str]:
+    if not has(report, "signals", report.signals):
+        return
+    yield from _heading(report, "Trust signals", "signals", report.signals)
+    if report.signals:
+        yield NO_SCORE
+        yield ""
+    for signal in report.signals or ():
+        yield f"- **{escape(signal.name)}: {share_of(signal)}.** {escape(signal.explanation)}"
+        yield from (f"  - {_said(quote, report)}" for quote in signal.examples)
+    yield ""
+
+
+def _emotions(report: Report) -> Iterator[str]:
+    if not has(report, "emotions", report.emotion_timeline):
+        return
+    yield from _heading(report, "Emotions", "emotions", report.emotion_peaks)
+    for linked in report.emotion_peaks or ():
+        peak = linked.item
+        yield f"- {peak.emotion.capitalize()} ({escape(peak.label)}): {_said(peak, report)}"
+    yield ""
+
+
+def _names(report: Report) -> Iterator[str]:
+    if not has(report, "entities", report.entities):
+        return
+    yield from _heading(report, "Names", "entities", report.entities)
+    for title, entities in by_kind(report.entities or ()):
+        shown = (
+            f"{escape(entity.name)} ({len(entity.mentions)}×, first at "
+            f"{_moment(entity.mentions[0].start, report.source.at(entity.mentions[0].start))})"
+            for entity in entities[:_MOST_NAMES]
+        )
+        more = len(entities) - _MOST_NAMES
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"- **{title}:** {', '.join(shown)}{rest}"
+    yield ""
 
 
 def _sentiment(report: Report) -> Iterator[str]:
@@ -213,6 +319,8 @@ def _methods(report: Report) -> Iterator[str]:
         yield f"- **{escape(method.name)}**: {escape(method.description)}"
     if report.remembered:
         yield f"- Remembered in {escape('; '.join(report.remembered))}."
+    if note := depth_note(report):
+        yield f"- {escape(note)}"
     yield f"- {escape(fidelity_note(report))}"
     yield f"- Run {escape(report.run_id)}, report schema {report.schema_version}."
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..models.analysis import Chapter
-from ..models.report import Report
+from ..models.analysis import Chapter, EmotionPeak
+from ..models.report import Linked, Report
 from ..models.transcript import Segment
 from ..models.verification import Label
 from . import wording
@@ -93,6 +93,23 @@ class Band:
     width: float
 
 
+@dataclass(frozen=True)
+class Course:
+    """One emotion over time, drawn.
+
+    Attributes:
+        name: of the Ekman group.
+        path: outline of its area.
+        most: its largest share, 0 to 1.
+        peaks: x and y of its peaks, and what peaks there.
+    """
+
+    name: str
+    path: str
+    most: float
+    peaks: tuple[tuple[float, float, Linked[EmotionPeak]], ...]
+
+
 def media_player(media: Path, folder: Path, embed_limit_mb: float) -> Player:
     """Embed media up to a size in megabytes; refer to larger media where it lies.
 
@@ -124,6 +141,8 @@ def render_html(report: Report, player: Player | None = None) -> str:
         numbers={claim.item.id: n for n, claim in enumerate(report.claims or (), 1)},
         bands=_bands(report),
         curve=_curve(report),
+        courses=_courses(report),
+        doubts=_doubts(report),
         duration=_duration(report),
         segment_at=_finder(report),
         mood=wording.mood(report) if report.sentiment is not None else None,
@@ -257,3 +276,50 @@ def _curve(report: Report) -> dict[str, str]:
             f"M{left:.1f} {middle:g}H{max(right - 1, left + 0.5):.1f}V{top:.1f}H{left:.1f}Z"
         )
     return {side: "".join(paths) for side, paths in outlines.items()}
+
+
+_FAINTEST, _LOWEST_SCALE = 0.05, 0.3
+_ROW = 40  # height of one course, in the drawing's own units
+
+
+def _courses(report: Report) -> tuple[Course, ...]:
+    """The emotions that occur, the strongest first, all drawn to one scale."""
+    points = report.emotion_timeline or ()
+    names = [name for name in (points[0].values if points else ()) if name != "neutral"]
+    most = {name: max(point.values.get(name, 0.0) for point in points) for name in names}
+    scale = _WIDE / _duration(report)
+    highest = max([*most.values(), _LOWEST_SCALE])
+    return tuple(
+        Course(
+            name,
+            _area([(p.time * scale, _height(p.values.get(name, 0.0), highest)) for p in points]),
+            most[name],
+            tuple(
+                (round(peak.item.start * scale, 1), _height(peak.item.value, highest), peak)
+                for peak in report.emotion_peaks or ()
+                if peak.item.emotion == name
+            ),
+        )
+        for name in sorted(names, key=lambda name: -most[name])
+        if most[name] >= _FAINTEST
+    )
+
+
+def _height(value: float, highest: float) -> float:
+    return round(_ROW - min(max(value, 0.0) / highest, 1.0) * (_ROW - 4), 1)
+
+
+def _area(points: list[tuple[float, float]]) -> str:
+    if len(points) == 1:
+        points = [(0.0, points[0][1]), (float(_WIDE), points[0][1])]
+    line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    return f"M{points[0][0]:.1f} {_ROW}L{line}L{points[-1][0]:.1f} {_ROW}Z"
+
+
+def _doubts(report: Report) -> dict[int, tuple[int, bool]]:
+    """The number of the possible fallacy that a segment is part of, and whether it begins there."""
+    return {
+        index: (number, index == linked.item.segment)
+        for number, linked in enumerate(report.fallacies or (), 1)
+        for index in range(linked.item.segment, linked.item.last + 1)
+    }

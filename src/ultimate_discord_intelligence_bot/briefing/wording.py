@@ -5,11 +5,19 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
-from ..models.analysis import SegmentSentiment
+from ..models.analysis import (
+    Claim,
+    Entity,
+    Fallacy,
+    Position,
+    SegmentSentiment,
+    Signal,
+)
 from ..models.report import Report
 from ..models.verification import Label
 
@@ -22,6 +30,29 @@ MARKS: dict[Label, str] = {
 """A sign for each verdict, so that colour is never the only difference."""
 
 _FROM_DEPTH = {"verdicts": "deep", "contradictions": "comprehensive"}
+_DEEPER = {
+    "fallacies": "possible fallacies",
+    "perspectives": "perspectives",
+    "signals": "trust signals",
+    "emotions": "emotions",
+    "entities": "names and figures",
+}
+"""Parts that a depth without them does not mention, except once at the end."""
+
+ATTITUDES = {
+    "favourable": "in favour",
+    "critical": "against",
+    "mixed": "both in favour and against",
+    "neutral": "neither in favour nor against",
+}
+KINDS = {
+    "person": "People",
+    "organisation": "Organisations",
+    "place": "Places",
+    "work": "Works",
+    "other": "Other names",
+}
+NO_SCORE = "Counts side by side. They are not added up: a single score of trust would be made up."
 _URL_SAFE = "%/:?#[]@!$&'*+,;=~"
 
 
@@ -119,6 +150,29 @@ def absence(report: Report, stage: str) -> str:
     return "Not part of this run."
 
 
+def has(report: Report, stage: str, found: object) -> bool:
+    """Whether a part has a place in the briefing: it is there, or it should be."""
+    return found is not None or any(missing.stage == stage for missing in report.missing)
+
+
+def depth_note(report: Report) -> str | None:
+    """What a greater depth would add; None when nothing."""
+    found: dict[str, object] = {
+        "fallacies": report.fallacies,
+        "perspectives": report.positions,
+        "signals": report.signals,
+        "emotions": report.emotion_timeline,
+        "entities": report.entities,
+    }
+    absent = [_DEEPER[stage] for stage, part in found.items() if not has(report, stage, part)]
+    if not absent:
+        return None
+    return (
+        f"Not looked for at this depth ({one_line(report.depth)}): {', '.join(absent)}. "
+        "Run again with --depth deep to have it done."
+    )
+
+
 def transcript_note(report: Report) -> str:
     """How the transcript came about and how far to trust it."""
     info = report.transcript
@@ -183,6 +237,42 @@ def mood(report: Report) -> Mood:
     lowest = min(entries, key=lambda entry: entry.value)
     return Mood(
         summary, highest if highest.value > 0 else None, lowest if lowest.value < 0 else None
+    )
+
+
+def confidence(fallacy: Fallacy) -> str:
+    """How sure the analyst is, in words that do not accuse."""
+    return f"may be {one_line(fallacy.label)}, {fallacy.confidence:.0%} sure"
+
+
+def tags(claim: Claim) -> tuple[str, ...]:
+    """What a claim is about and which figures it gives, each once."""
+    found = (*claim.subjects, *(quantity.text for quantity in claim.quantities))
+    return tuple(dict.fromkeys(one_line(text) for text in found))
+
+
+def share_of(signal: Signal) -> str:
+    """A count and what it is out of: ``3 of 40 (8%)``."""
+    if not signal.of:
+        return "nothing to count"
+    return f"{signal.count} of {signal.of} ({signal.count / signal.of:.0%})"
+
+
+def by_kind(entities: Sequence[Entity]) -> tuple[tuple[str, tuple[Entity, ...]], ...]:
+    """Names under the heading of their kind, those kinds that occur."""
+    return tuple(
+        (title, found)
+        for kind, title in KINDS.items()
+        if (found := tuple(entity for entity in entities if entity.kind == kind))
+    )
+
+
+def by_topic(positions: Sequence[Position]) -> tuple[tuple[str, tuple[Position, ...]], ...]:
+    """Positions under their topic, in the order of the topics."""
+    topics = dict.fromkeys(position.topic for position in positions)
+    return tuple(
+        (topic, tuple(position for position in positions if position.topic == topic))
+        for topic in topics
     )
 
 

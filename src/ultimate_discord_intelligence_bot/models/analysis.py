@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .artifact import Artifact, Model
+from .transcript import Segment
 
 
 class Chapter(Model):
@@ -57,6 +58,17 @@ class Quote(Model):
     start: float
     end: float
     speaker: str | None
+
+    @staticmethod
+    def of(segment: Segment) -> Quote:
+        """All that was said in a segment."""
+        return Quote(
+            text=segment.text,
+            segment=segment.index,
+            start=segment.start,
+            end=segment.end,
+            speaker=segment.speaker,
+        )
 
 
 class Quantity(Model):

@@ -5,13 +5,29 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from .analysis import Chapter, Claim, KeyPoint, SegmentSentiment, Topic
+from .analysis import (
+    Chapter,
+    Claim,
+    EmotionPeak,
+    EmotionPoint,
+    Entity,
+    Exchange,
+    Fallacy,
+    Figure,
+    KeyPoint,
+    Position,
+    Quote,
+    SegmentEmotion,
+    SegmentSentiment,
+    Signal,
+    Topic,
+)
 from .artifact import Artifact, Model
 from .media import Source
 from .transcript import Transcript
 from .verification import Contradiction, Verdict
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["1.1"] = "1.1"
 
 T = TypeVar("T")
 
@@ -42,13 +58,15 @@ class Report(Artifact):
     """Everything a reader sees, in a versioned schema.
 
     A part that is None was not part of the depth or is listed in ``missing``; an empty part was
-    looked for and not found. Times are seconds. Every finding is linked to its moment.
+    looked for and not found. Times are seconds. Every finding is linked to its moment, by an
+    address of its own or by the segment it names.
 
     Attributes:
+        emotion_timeline: shares of the Ekman groups over time.
         unfounded: findings left out because their quote is not verbatim in the transcript.
     """
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
     run_id: str
     depth: str
     source: Source
@@ -56,12 +74,22 @@ class Report(Artifact):
     transcript: Transcript
     chapters: tuple[Linked[Chapter], ...] | None = None
     topics: tuple[Topic, ...] | None = None
+    summary: tuple[Linked[Quote], ...] | None = None
     key_points: tuple[Linked[KeyPoint], ...] | None = None
     claims: tuple[Linked[Claim], ...] | None = None
     verdicts: tuple[Verdict, ...] | None = None
     contradictions: tuple[Contradiction, ...] | None = None
     sentiment: tuple[SegmentSentiment, ...] | None = None
     sentiment_mean: float | None = None
+    fallacies: tuple[Linked[Fallacy], ...] | None = None
+    positions: tuple[Position, ...] | None = None
+    exchanges: tuple[Exchange, ...] | None = None
+    emotions: tuple[SegmentEmotion, ...] | None = None
+    emotion_timeline: tuple[EmotionPoint, ...] | None = None
+    emotion_peaks: tuple[Linked[EmotionPeak], ...] | None = None
+    entities: tuple[Entity, ...] | None = None
+    figures: tuple[Figure, ...] | None = None
+    signals: tuple[Signal, ...] | None = None
     unfounded: int = 0
     remembered: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
