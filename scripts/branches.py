@@ -53,18 +53,24 @@ class Task:
         labels: its classes, in the order of its outputs.
         many: whether a text may have several of the labels or none (sigmoid), or has exactly one
             (softmax).
+        coarse: whether of that one it may be known only that it is among several; its loss is
+            then that of their sum (Jin & Ghahramani 2002).
         weight: of its loss.
     """
 
     name: str
     labels: tuple[str, ...]
     many: bool = False
+    coarse: bool = False
     weight: float = 1.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """A text and what is known of it: by task, the index of its label, or a 0/1 row for many."""
+    """A text and what is known of it, by task.
+
+    The index of its label; a 0/1 row where it may have many, or is known only coarsely.
+    """
 
     text: str
     targets: Mapping[str, Any]
@@ -201,8 +207,9 @@ class Trainer:
         x, mask = _padded(hidden, chosen)
         targets, live = {}, {}
         for task in self.tasks:
-            shape = (_BATCH, len(task.labels)) if task.many else (_BATCH,)
-            target = np.zeros(shape, np.float32 if task.many else np.int32)
+            wide = task.many or task.coarse
+            shape = (_BATCH, len(task.labels)) if wide else (_BATCH,)
+            target = np.zeros(shape, np.float32 if wide else np.int32)
             known = np.zeros(_BATCH, np.float32)
             for place, index in enumerate(chosen):
                 if task.name in rows[index].targets:
@@ -358,6 +365,9 @@ def _loss(params: Params, batch: Any, key: Any, tasks: tuple[Task, ...]) -> Any:
         target, live = batch["targets"][task.name], batch["live"][task.name]
         if task.many:
             each = optax.sigmoid_binary_cross_entropy(logits[task.name], target).sum(-1)
+        elif task.coarse:
+            inside = jnp.where(target > 0, logits[task.name], -1e9)
+            each = jax.nn.logsumexp(logits[task.name], -1) - jax.nn.logsumexp(inside, -1)
         else:
             each = optax.softmax_cross_entropy_with_integer_labels(logits[task.name], target)
         total += (each * live).sum()

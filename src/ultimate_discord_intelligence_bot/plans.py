@@ -131,8 +131,18 @@ _MINUTE = 60.0
 _HOUR = 3600.0
 
 _SPOKEN = ("speakers", "embedding")
-_FINDINGS = ("chapters", "claims", "sentiment", "key_points")
-_CHECKS = ("contradictions", "verdicts", "second_opinion")
+_FINDINGS = (
+    "chapters",
+    "claims",
+    "sentiment",
+    "emotions",
+    "fallacies",
+    "entities",
+    "key_points",
+    "summary",
+    "perspectives",
+)
+_CHECKS = ("contradictions", "verdicts", "second_opinion", "signals")
 _RECEIPTS = ("vector_memory", "graph_memory")
 
 _STAGES: tuple[Stage, ...] = (
@@ -185,6 +195,18 @@ _STAGES: tuple[Stage, ...] = (
     Stage(
         "sentiment", Phase.ANALYSIS, Resource.CPU, 20 * _MINUTE, needs=_SPOKEN, group=Group.ANALYSIS
     ),
+    *(
+        Stage(
+            name,
+            Phase.ANALYSIS,
+            Resource.CPU,
+            20 * _MINUTE,
+            needs=_SPOKEN,
+            least=Depth.DEEP,
+            group=Group.ANALYSIS,
+        )
+        for name in ("emotions", "fallacies", "entities")
+    ),
     Stage(
         "key_points",
         Phase.ANALYSIS,
@@ -192,6 +214,24 @@ _STAGES: tuple[Stage, ...] = (
         20 * _MINUTE,
         needs=(*_SPOKEN, "chapters"),
         uses=("claims",),
+    ),
+    Stage(
+        "summary",
+        Phase.ANALYSIS,
+        Resource.CPU,
+        20 * _MINUTE,
+        needs=(*_SPOKEN, "chapters", "key_points"),
+        group=Group.ANALYSIS,
+    ),
+    Stage(
+        "perspectives",
+        Phase.ANALYSIS,
+        Resource.CPU,
+        20 * _MINUTE,
+        needs=(*_SPOKEN, "chapters"),
+        uses=("claims",),
+        least=Depth.DEEP,
+        group=Group.ANALYSIS,
     ),
     Stage(
         "memory_evidence",
@@ -236,6 +276,16 @@ _STAGES: tuple[Stage, ...] = (
         20 * _MINUTE,
         needs=("embedding", "claims", "verdicts"),
         least=Depth.EXPERIMENTAL,
+    ),
+    Stage(
+        "signals",
+        Phase.VERIFICATION,
+        Resource.CPU,
+        10 * _MINUTE,
+        needs=("speakers", "claims"),
+        uses=("verdicts", "second_opinion", "fallacies", "entities"),
+        least=Depth.DEEP,
+        group=Group.ANALYSIS,
     ),
     Stage(
         "vector_memory",

@@ -49,6 +49,11 @@ class Inputs:
         self._artifacts = artifacts
         self.missing = missing
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Stages that left something to read."""
+        return frozenset(self._artifacts)
+
     def need(self, name: str, kind: type[_A]) -> _A:
         """An artifact that the plan promises."""
         artifact = self._artifacts[name]

@@ -18,7 +18,18 @@ from .embedding import load_embedder
 from .errors import LanguageUnsupported, NoAudio, TranscriptUncertain
 from .events import Progress
 from .memory import Memory, open_memory, records_of
-from .models.analysis import Chapters, Claims, KeyPoints, Sentiment
+from .models.analysis import (
+    Chapters,
+    Claims,
+    Emotions,
+    Entities,
+    Fallacies,
+    KeyPoints,
+    Perspectives,
+    Sentiment,
+    Summary,
+    TrustSignals,
+)
 from .models.artifact import Vectors
 from .models.media import Acquisition, Growing
 from .models.memory import Hit, Receipt
@@ -82,12 +93,18 @@ class StageWork:
             "chapters": Work(Chapters, self._find_chapters),
             "claims": Work(Claims, self._detect_claims),
             "sentiment": Work(Sentiment, self._score_sentiment),
+            "emotions": Work(Emotions, self._trace_emotions),
+            "fallacies": Work(Fallacies, self._find_fallacies),
+            "entities": Work(Entities, self._find_entities),
             "key_points": Work(KeyPoints, self._pick_key_points),
+            "summary": Work(Summary, self._summarise),
+            "perspectives": Work(Perspectives, self._find_perspectives),
             "memory_evidence": Work(EvidenceSet, self._gather_from_memory, self._which_memory),
             "recording_evidence": Work(EvidenceSet, self._gather_from_recording),
             "contradictions": Work(Contradictions, self._find_contradictions, self._which_memory),
             "verdicts": Work(Verdicts, self._judge, self._how_many_claims),
             "second_opinion": Work(Verdicts, self._challenge, self._which_memory),
+            "signals": Work(TrustSignals, self._gather_signals),
             "vector_memory": Work(Receipt, self._remember_vectors, self._which_memory),
             "graph_memory": Work(Receipt, self._remember_graph, self._which_memory),
             "briefing": Work(Report, self._brief, self._what_was_asked, tells_missing=True),
@@ -111,7 +128,7 @@ class StageWork:
         return {"names": self._run.speaker_names}
 
     def _which_embedder(self) -> dict[str, Any]:
-        return {"embedder": load_embedder().name}
+        return {"embedder": load_embedder().name, "branches": analysis.branches_digest()}
 
     def _which_memory(self) -> dict[str, Any]:
         return {"memory": self._memory.identity}
@@ -169,9 +186,8 @@ class StageWork:
     # -- analysis -----------------------------------------------------------------------------
 
     async def _embed(self, inputs: Inputs, progress: Progress) -> Vectors:
-        texts = [segment.text for segment in inputs.need("transcription", Transcript).segments]
-        embedder = await asyncio.to_thread(load_embedder)
-        return Vectors(await asyncio.to_thread(embedder.encode, texts, progress))
+        transcript = inputs.need("transcription", Transcript)
+        return await asyncio.to_thread(_read, transcript, progress)
 
     async def _find_chapters(self, inputs: Inputs, progress: Progress) -> Chapters:
         marks = inputs.need("acquisition", Acquisition).source.chapters
@@ -184,9 +200,34 @@ class StageWork:
     async def _score_sentiment(self, inputs: Inputs, progress: Progress) -> Sentiment:
         return await asyncio.to_thread(analysis.score_sentiment, *_understood(inputs))
 
+    async def _trace_emotions(self, inputs: Inputs, progress: Progress) -> Emotions:
+        return await asyncio.to_thread(analysis.trace_emotions, *_understood(inputs))
+
+    async def _find_fallacies(self, inputs: Inputs, progress: Progress) -> Fallacies:
+        return await asyncio.to_thread(analysis.find_fallacies, *_understood(inputs))
+
+    async def _find_entities(self, inputs: Inputs, progress: Progress) -> Entities:
+        return await asyncio.to_thread(analysis.find_entities, *_understood(inputs))
+
     async def _pick_key_points(self, inputs: Inputs, progress: Progress) -> KeyPoints:
         return await asyncio.to_thread(
             analysis.pick_key_points,
+            *_understood(inputs),
+            inputs.need("chapters", Chapters),
+            inputs.find("claims", Claims),
+        )
+
+    async def _summarise(self, inputs: Inputs, progress: Progress) -> Summary:
+        return await asyncio.to_thread(
+            analysis.summarise,
+            *_understood(inputs),
+            inputs.need("chapters", Chapters),
+            inputs.need("key_points", KeyPoints),
+        )
+
+    async def _find_perspectives(self, inputs: Inputs, progress: Progress) -> Perspectives:
+        return await asyncio.to_thread(
+            analysis.find_perspectives,
             *_understood(inputs),
             inputs.need("chapters", Chapters),
             inputs.find("claims", Claims),
@@ -245,6 +286,16 @@ class StageWork:
 
     # -- memory -------------------------------------------------------------------------------
 
+    async def _gather_signals(self, inputs: Inputs, progress: Progress) -> TrustSignals:
+        return await asyncio.to_thread(
+            analysis.trust_signals,
+            inputs.need("speakers", Transcript),
+            inputs.need("claims", Claims),
+            _last_verdicts(inputs),
+            inputs.find("fallacies", Fallacies),
+            inputs.find("entities", Entities),
+        )
+
     async def _remember_vectors(self, inputs: Inputs, progress: Progress) -> Receipt:
         source = inputs.need("acquisition", Acquisition).source
         transcript, vectors = _spoken(inputs)
@@ -262,7 +313,6 @@ class StageWork:
     # -- briefing -----------------------------------------------------------------------------
 
     async def _brief(self, inputs: Inputs, progress: Progress) -> Report:
-        verdicts = inputs.find("second_opinion", Verdicts) or inputs.find("verdicts", Verdicts)
         receipts = (inputs.find(name, Receipt) for name in ("vector_memory", "graph_memory"))
         return await asyncio.to_thread(
             briefing.compose,
@@ -274,11 +324,17 @@ class StageWork:
             key_points=inputs.find("key_points", KeyPoints),
             claims=inputs.find("claims", Claims),
             sentiment=inputs.find("sentiment", Sentiment),
-            verdicts=verdicts,
+            summary=inputs.find("summary", Summary),
+            fallacies=inputs.find("fallacies", Fallacies),
+            perspectives=inputs.find("perspectives", Perspectives),
+            emotions=inputs.find("emotions", Emotions),
+            entities=inputs.find("entities", Entities),
+            signals=inputs.find("signals", TrustSignals),
+            verdicts=_last_verdicts(inputs),
             contradictions=inputs.find("contradictions", Contradictions),
             receipts=tuple(receipt for receipt in receipts if receipt is not None),
             missing=inputs.missing,
-            methods=analysis.describe(),
+            methods=analysis.describe(inputs.names),
         )
 
 
@@ -287,6 +343,17 @@ def _media_is_there(acquired: Acquisition) -> bool:
     if acquired.media:
         paths.append(acquired.media.path)
     return all(path.exists() for path in paths)
+
+
+def _read(transcript: Transcript, progress: Progress) -> Vectors:
+    """One pass of the encoder, with all branches where the language is theirs."""
+    branches = analysis.load_branches() if analysis.applies_to(transcript.language) else ()
+    texts = [segment.text for segment in transcript.segments]
+    return Vectors(*load_embedder().read(texts, branches, progress))
+
+
+def _last_verdicts(inputs: Inputs) -> Verdicts | None:
+    return inputs.find("second_opinion", Verdicts) or inputs.find("verdicts", Verdicts)
 
 
 def _spoken(inputs: Inputs) -> tuple[Transcript, Vectors]:

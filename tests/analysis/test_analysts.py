@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from tests.speech import heard, spoken
 from ultimate_discord_intelligence_bot.analysis import (
     applies_to,
     describe,
     detect_claims,
     find_chapters,
     pick_key_points,
-    score_sentiment,
 )
-from ultimate_discord_intelligence_bot.embedding import load_embedder
-from ultimate_discord_intelligence_bot.models.analysis import Chapters, Claims
 from ultimate_discord_intelligence_bot.models.artifact import Vectors
 from ultimate_discord_intelligence_bot.models.media import SourceChapter
-from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
+from ultimate_discord_intelligence_bot.models.transcript import Transcript
+from ultimate_discord_intelligence_bot.plans import Flags, plan
+from ultimate_discord_intelligence_bot.settings import Depth
 
 DEBATE = """\
 Moderator: Good evening and welcome to the programme.
@@ -48,31 +48,10 @@ Ben: We must build more apartments, there is no other way.
 Moderator: Thank you both for coming, and good night."""
 
 
-def spoken(*lines: str) -> Transcript:
-    """A transcript of ``Speaker: text`` lines, five seconds each."""
-    segments = []
-    for index, line in enumerate(lines):
-        speaker, mark, text = line.partition(": ")
-        segments.append(
-            Segment(
-                index=index,
-                start=index * 5.0,
-                end=index * 5.0 + 5,
-                text=text if mark else line,
-                speaker=speaker if mark else None,
-            )
-        )
-    return Transcript(segments=tuple(segments), origin="human captions", language="en")
-
-
-def embedded(transcript: Transcript) -> Vectors:
-    return Vectors(load_embedder().encode([segment.text for segment in transcript.segments]))
-
-
 @pytest.fixture(scope="module")
 def debate() -> tuple[Transcript, Vectors]:
     transcript = spoken(*DEBATE.splitlines())
-    return transcript, embedded(transcript)
+    return transcript, heard(transcript)
 
 
 class TestChapters:
@@ -104,7 +83,7 @@ class TestChapters:
         transcript = spoken(*lines)
 
         titles = " ".join(
-            c.title for c in find_chapters(transcript, embedded(transcript), ()).chapters
+            c.title for c in find_chapters(transcript, heard(transcript), ()).chapters
         )
 
         assert "Anna" not in titles
@@ -117,7 +96,7 @@ class TestChapters:
             "Nobody in the NHS was asked about human rights.",
         )
 
-        (chapter, *_) = find_chapters(transcript, embedded(transcript), ()).chapters
+        (chapter, *_) = find_chapters(transcript, heard(transcript), ()).chapters
 
         assert "NHS" in chapter.title
 
@@ -136,7 +115,7 @@ class TestChapters:
             for name, start in (("Power", 0), ("Rail", 8), ("Power again", 15))
         )
 
-        topics = find_chapters(transcript, embedded(transcript), marks).topics
+        topics = find_chapters(transcript, heard(transcript), marks).topics
 
         assert {topic.chapters for topic in topics} == {(0, 2), (1,)}
 
@@ -160,82 +139,6 @@ class TestChapters:
         marks = (SourceChapter(title="Everything", start=0, end=135),)
 
         assert find_chapters(*debate, marks).origin == "segmentation"
-
-
-class TestClaims:
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "Unemployment fell to 3.5 percent in 2019, the lowest rate in fifty years.",
-            "The city spent 40 million dollars on the new stadium last year.",
-            "Crime in our state has increased by 20 percent since he took office.",
-            "More than 12,000 people died of the flu in 1998.",
-        ],
-    )
-    def test_finds_checkable_statements(self, text: str) -> None:
-        transcript = spoken(text)
-
-        (claim,) = detect_claims(transcript, embedded(transcript), "source").claims
-
-        assert claim.text == text
-        assert claim.score > 0.5
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "Good evening and welcome to the show.",
-            "I think this is a beautiful idea and I love it.",
-            "I just find the whole thing frightening.",
-            "Did unemployment fall to 3.5 percent in 2019?",
-            "Down 40 percent.",
-            "Thank you both for coming here tonight.",
-            "Let me finish, please.",
-        ],
-    )
-    def test_is_silent_on_greetings_opinions_questions_and_fragments(self, text: str) -> None:
-        transcript = spoken(text)
-
-        assert detect_claims(transcript, embedded(transcript), "source").claims == ()
-
-    def test_ids_depend_on_source_and_wording_only(self) -> None:
-        text = "Rents in the capital have doubled since 2010."
-        alone, later = spoken(text), spoken("Well now.", text)
-
-        ids = [
-            detect_claims(transcript, embedded(transcript), source).claims[0].id
-            for transcript, source in ((alone, "a"), (later, "a"), (alone, "b"))
-        ]
-
-        assert ids[0] == ids[1] != ids[2]
-
-    def test_words_said_twice_are_one_claim(self) -> None:
-        transcript = spoken(*["Rents in the capital have doubled since 2010."] * 2)
-
-        (claim,) = detect_claims(transcript, embedded(transcript), "source").claims
-
-        assert claim.segment == 0
-
-
-class TestSentiment:
-    def test_tells_praise_from_complaint(self) -> None:
-        transcript = spoken(
-            "This is wonderful, I love it, thank you so much!",
-            "The meeting is on Tuesday at ten.",
-            "That is disgusting and I hate every minute of it.",
-        )
-
-        found = score_sentiment(transcript, embedded(transcript)).segments
-
-        assert [segment.label for segment in found] == ["positive", "neutral", "negative"]
-        assert found[0].value > 0.5 > -0.5 > found[2].value
-
-    def test_a_segment_without_words_is_neutral(self) -> None:
-        transcript = spoken("♪ ♪", "")
-
-        found = score_sentiment(transcript, embedded(transcript))
-
-        assert [(s.label, s.value) for s in found.segments] == [("neutral", 0)] * 2
-        assert found.mean == 0
 
 
 class TestKeyPoints:
@@ -264,7 +167,7 @@ class TestKeyPoints:
             "Let us move on to the bees of the mountains now.",
             "Wild bees pollinate most of the fruit trees in the valley.",
         )
-        vectors = embedded(transcript)
+        vectors = heard(transcript)
 
         points = pick_key_points(transcript, vectors, find_chapters(transcript, vectors, ()), None)
 
@@ -275,66 +178,12 @@ class TestKeyPoints:
         lines += ["Fishermen in the delta depend on the water below the dam."] * 2
         lines += ["Engineers found cracks in the wall of the dam last spring."] * 2
         transcript = spoken(*lines)
-        vectors = embedded(transcript)
+        vectors = heard(transcript)
         chapters = find_chapters(transcript, vectors, ())
 
         points = pick_key_points(transcript, vectors, chapters, None).points
 
         assert len({point.text for point in points}) == len(points)
-
-
-HOSTILE = {
-    "one word": ["Hello"],
-    "no punctuation": ["so we went there and it was really quite something you know"] * 30,
-    "one huge segment": ["The river rose by four metres in 1953 and " * 1_200],
-    "one huge word": ["a" * 50_000],
-    "control characters": ["\x00\x01\x02", "\x1b[31mred\x1b[0m", "\u202e\u200b"],
-    "emoji": ["😀😀😀", "🔥 🔥", "👍🏽"],
-    "all capitals": ["THE TRAIN WAS LATE AGAIN", "RENTS HAVE DOUBLED SINCE 2010", "WHY IS THAT?"],
-    "blank": ["", "   ", "\n"],
-    "brackets": ["(" * 20_000, "[" * 20_000 + "]", "{" * 20_000],
-    "joined words": ["a-" * 20_000, "a'" * 20_000, "ha" * 15_000],
-    "humming": ["m" * 1_900 + "x", "mh-" * 600 + "x", "haha" * 400 + "!"],
-    "the same again": ["Nothing changes here."] * 50,
-}
-
-
-@pytest.mark.timeout(30)
-@pytest.mark.parametrize("lines", HOSTILE.values(), ids=HOSTILE.keys())
-def test_odd_input_gives_a_whole_answer(lines: list[str]) -> None:
-    segments = tuple(
-        Segment(index=i, start=i, end=i + 1, text=text) for i, text in enumerate(lines)
-    )
-    transcript = Transcript(segments=segments, origin="automatic captions")
-    vectors = embedded(transcript)
-
-    chapters = find_chapters(transcript, vectors, ())
-    claims = detect_claims(transcript, vectors, "source")
-    sentiment = score_sentiment(transcript, vectors)
-    points = pick_key_points(transcript, vectors, chapters, claims)
-
-    assert chapters.chapters[0].first == 0
-    assert chapters.chapters[-1].last == len(lines) - 1
-    assert all(0 < len(chapter.title) <= 200 for chapter in chapters.chapters)
-    assert len(sentiment.segments) == len(lines)
-    assert all(point.text == lines[point.segment] for point in points.points)
-
-
-def test_an_empty_transcript_gives_empty_findings() -> None:
-    transcript = Transcript(segments=(), origin="human captions")
-    vectors = embedded(transcript)
-
-    assert find_chapters(transcript, vectors, ()) == Chapters(chapters=())
-    assert detect_claims(transcript, vectors, "source").claims == ()
-    assert score_sentiment(transcript, vectors).segments == ()
-    assert score_sentiment(transcript, vectors).mean == 0
-    no_claims = Claims(claims=(), threshold=0.5)
-    assert pick_key_points(transcript, vectors, Chapters(chapters=()), no_claims).points == ()
-
-
-def test_the_same_input_gives_the_same_findings(debate: tuple[Transcript, Vectors]) -> None:
-    assert find_chapters(*debate, ()) == find_chapters(*debate, ())
-    assert detect_claims(*debate, "source") == detect_claims(*debate, "source")
 
 
 @pytest.mark.parametrize(
@@ -345,10 +194,25 @@ def test_the_analysts_are_for_english(language: str | None, expected: bool) -> N
     assert applies_to(language) is expected
 
 
-def test_every_analyst_says_how_it_works_and_what_was_measured() -> None:
-    methods = {method.name: method.description for method in describe()}
+def test_each_analyst_of_a_report_says_how_it_works_and_what_was_measured() -> None:
+    methods = {
+        method.name: method.description
+        for method in describe(stage.name for stage in plan(Depth.DEEP, Flags()).stages)
+    }
 
-    assert set(methods) == {"Chapters and topics", "Key points", "Claims", "Sentiment"}
-    for name in ("Chapters and topics", "Claims", "Sentiment"):
+    assert set(methods) == {
+        "Summary",
+        "Chapters and topics",
+        "Key points",
+        "Claims",
+        "Possible fallacies",
+        "Perspectives",
+        "Sentiment",
+        "Emotions",
+        "Names and figures",
+        "Trust signals",
+    }
+    for name in ("Chapters and topics", "Claims", "Possible fallacies", "Sentiment", "Emotions"):
         assert any(character.isdigit() for character in methods[name])
     assert "{" not in "".join(methods.values())
+    assert [method.name for method in describe(["claims"])] == ["Claims"]

@@ -4,35 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.benchmarks.hour import SEGMENTS, sentences
 from tests.benchmarks.measure import interleave, show
-
-SEGMENTS = 700
-SUBJECTS = {
-    "energy": ("solar power", "the grid", "nuclear plants", "wind farms", "gas prices"),
-    "health": ("the hospital", "vaccines", "family doctors", "heart disease", "nurses"),
-    "schools": ("the teachers", "reading scores", "school meals", "pupils", "exams"),
-    "transport": ("the railway", "cyclists", "bus fares", "airports", "traffic deaths"),
-    "housing": ("rents", "the tenants", "new flats", "mortgage rates", "landlords"),
-    "space": ("the rover", "astronauts", "the telescope", "Mars missions", "satellites"),
-}
-FORMS = (
-    "In {year}, {subject} changed by {number} percent, according to the ministry of {theme}.",
-    "I believe that {subject} deserve more attention than they have had since {year}.",
-    "What would you say to people who worry about {subject} in the year {year}?",
-    "The report of {year} counted {number} thousand cases that had to do with {subject}.",
-    "Nobody can talk about {theme} without talking about {subject} and the {number} rules.",
-    "That is a wonderful story about {subject}, and it made many people happy in {year}.",
-    "We were all deeply disappointed by {subject} and by what was promised {number} times.",
-)
 
 CHILD = """
 import asyncio, json, sys, time
@@ -44,13 +24,13 @@ from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
 from ultimate_discord_intelligence_bot.embedding import Embedder
 
 passes = []
-encode = Embedder.encode
+read = Embedder.read
 
 def counted(self, texts, *more):
     passes.append(len(texts))
-    return encode(self, texts, *more)
+    return read(self, texts, *more)
 
-Embedder.encode = counted
+Embedder.read = counted
 orchestrator = AutonomousIntelligenceOrchestrator(allow_files=True)
 began = time.perf_counter()
 result = asyncio.run(orchestrator.execute_autonomous_intelligence_workflow(sys.argv[1], "standard"))
@@ -69,19 +49,6 @@ print(json.dumps({
 """
 
 
-def _sentences() -> Iterator[str]:
-    chance = random.Random(11)
-    themes = list(SUBJECTS)
-    for number in range(SEGMENTS):
-        theme = themes[number * len(themes) // SEGMENTS]
-        yield chance.choice(FORMS).format(
-            theme=theme,
-            subject=chance.choice(SUBJECTS[theme]),
-            year=chance.randint(1950, 2024),
-            number=chance.randint(2, 98),
-        )
-
-
 def _clock(seconds: float) -> str:
     return f"{int(seconds // 3600):02d}:{int(seconds // 60) % 60:02d}:{seconds % 60:06.3f}"
 
@@ -92,7 +59,7 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cues = "\n\n".join(
         f"{_clock(i * length)} --> {_clock(i * length + length - 0.2)}\n"
         f"<v {('Ada', 'Ben')[i // 3 % 2]}>{sentence}"
-        for i, sentence in enumerate(_sentences())
+        for i, sentence in enumerate(sentences())
     )
     path = tmp_path_factory.mktemp("hour") / "hour.vtt"
     path.write_text(f"WEBVTT\n\n{cues}\n")

@@ -94,4 +94,4 @@ def test_the_critical_path_is_the_slowest_stage_of_each_wave() -> None:
     seconds = dict.fromkeys((stage.name for stage in standard.stages), 1.0) | {"claims": 3.0}
     assert standard.critical_path(seconds) == 10.0
     sequential = plan(Depth.STANDARD, Flags(analysis=False, memory_ops=False))
-    assert sequential.critical_path(seconds) == 12.0
+    assert sequential.critical_path(seconds) == 13.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -13,25 +14,43 @@ from ..embedding import Branch
 
 Floats = NDArray[np.float32]
 
-NAMES = ("claims", "fallacies", "affect")
-"""Each is a file of this package, ``<name>.onnx``, with a model card beside it."""
+TASKS = {
+    "claims": ("claim",),
+    "fallacies": ("fallacy", "logic", "cocolofa"),
+    "affect": ("emotion", "sentiment"),
+}
+"""What each branch judges; a branch is the file ``<name>.onnx``, with a model card beside it."""
 
 
 @cache
 def load_branch(name: str) -> Branch:
     """The branch of that name; loaded once for the process."""
-    return Branch.load(resources.files(__package__).joinpath(f"{name}.onnx").read_bytes())
+    return Branch.load(_model(name))
+
+
+@cache
+def branches_digest() -> str:
+    """Changes with the weights of any branch."""
+    digest = hashlib.sha256()
+    for name in TASKS:
+        digest.update(_model(name))
+    return digest.hexdigest()[:16]
+
+
+def _model(name: str) -> bytes:
+    return resources.files(__package__).joinpath(f"{name}.onnx").read_bytes()
 
 
 def load_branches() -> tuple[Branch, ...]:
     """All branches, for one pass over a transcript."""
-    return tuple(load_branch(name) for name in NAMES)
+    return tuple(load_branch(name) for name in TASKS)
 
 
 def facts(task: str) -> dict[str, Any]:
     """What training left behind for a task: labels, thresholds, calibration, figures."""
-    found = (load_branch(name).facts.get(task) for name in NAMES)
-    return next(fact for fact in found if fact is not None)
+    branch = next(name for name, tasks in TASKS.items() if task in tasks)
+    found: dict[str, Any] = load_branch(branch).facts[task]
+    return found
 
 
 def sigmoid(logits: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -100,6 +101,22 @@ def chapter_range(minutes: float) -> tuple[int, int]:
     """Fewest and most chapters for a duration: 3 to 4 for 2.5 minutes, 9 to 15 for an hour."""
     usual = 2.1 * max(minutes, 0.1) ** 0.38
     return max(1, round(0.9 * usual)), max(1, round(1.5 * usual))
+
+
+_WORDS_A_MINUTE = 150
+
+
+def find_boundaries(turns: Sequence[str], vectors: NDArray[np.float32]) -> list[int]:
+    """Turns of a conversation that begin a new subject, without the first.
+
+    Args:
+        turns: in order.
+        vectors: one unit row for each turn.
+    """
+    if len(turns) < 2:
+        return []
+    lengths = np.array([len(words(turn)) for turn in turns], float)
+    return segment_boundaries(vectors, lengths, float(lengths.sum()) / _WORDS_A_MINUTE)
 
 
 def segment_boundaries(

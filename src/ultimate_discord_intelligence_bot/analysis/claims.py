@@ -1,116 +1,161 @@
 """Check-worthy claims: statements a fact-checker would look up.
 
-A logistic head over the sentence vector and a few wording cues, trained on presidential debates
+Scored by the branch ``claims`` of the encoder, trained on presidential debates
 (see MODEL_CARD_claims.md).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.analysis import Claim, Claims
+from ..models.analysis import Claim, Claims, Quote
 from ..models.artifact import Vectors
 from ..models.transcript import Segment, Transcript
 from ..runs import stable_id
-from .head import load_head
-from .words import is_courtesy, is_question, words
+from .branches import claim_probabilities, facts
+from .names import find_names
+from .quantities import quantities_in
+from .words import is_courtesy, is_question, subject_words, words
 
 SHORTEST = 4
 """Words that a claim has at least."""
 
 _READ = 2_000
-"""Characters of a segment that the cues look at."""
+"""Characters of a segment that are looked at."""
 
-_CUES = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"\d",
-        r"\d+(\.\d+)? ?(%|percent|per cent)",
-        r"\b(1[89]|20)\d\d\b",
-        r"\$|€|£|\b(dollars?|euros?|pounds?)\b",
-        r"\b(million|billion|trillion|thousand|hundred|half|thirds?|quarter|twice|doubled?)\b",
-        r"\b(two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty)\b",
-        r"\b(more|less|fewer|most|least|highest|lowest|largest|biggest)\b",
-        r"\bthan\b",
-        r"\b(was|were|had|did|voted|said|passed)\b",
-        r"\b(has|have|['’]ve) \w+(ed|en)\b",
-        r"\b(will|['’]ll|would|should|could|must|going to|let['’]s|let us|might|may)\b",
-        r"\bi (think|believe|feel|want|hope|guess|love|hate)\b|\bin my (opinion|view)\b",
-        r"\bwe (need|must|should|have to|ought)\b",
-        r"\bif\b",
-        r"\b(thank|thanks|please|welcome|hello|good evening)\b",
-        r"\b(i|me|my)\b",
-        r"\b(we|our|us)\b",
-        r"\b(you|your)\b",
-        r"\b(he|she|his|her|they|their)\b",
-        r"\b(every|all|never|always|everybody|nobody)\b",
-        r"n['’]t\b|\bnot\b",
-        r"\b(increased?|decreased?|rose|fell|lost|gain|grew|rate|average|cost|spen[dt]|tax|jobs)\b",
-        r"\b(according|report|study|statistics|record|data)\b",
-    )
+_MOST_CONTEXT = 2
+_SAME = 0.9
+_BLOCK = 512
+
+_OPENERS = r"(?:(?:and|but|so|well|because|now|yeah|yes|no|then|also|or|i mean|you know)[, ]+)*"
+_DANGLING = re.compile(
+    rf"^\W*{_OPENERS}(?:(?:in|by|since|after|before|until) (?:the )?[\w ]{{1,24}}?[, ]+)?"
+    r"(?:he|she|they|it|(?:this|that|these|those)(?= (?:is|are|was|were|has|have|had|did|does|means"
+    r"|meant|will|would|could|can|led|made|alone)\b|['’]s)|(?:his|her|their|its) \w+)\b",
+    re.IGNORECASE,
 )
-
-CUES = len(_CUES) + 2
-"""How many numbers ``cues`` gives for a sentence."""
-
-
-def cues(text: str) -> list[float]:
-    """Wording that tells a checkable statement: figures, dates, names, tense, opinion, length."""
-    text = text[:_READ]
-    found = [float(min(len(cue.findall(text)), 3)) for cue in _CUES]
-    tokens = words(text)
-    names = 0
-    if not text.isupper():
-        names = sum(token[0].isupper() and token[:1] != "I" for token in tokens[1:])
-    return [*found, float(min(names, 6)), float(np.log1p(min(len(tokens), 60)))]
+_EMPTY_IT = re.compile(
+    r"\bit(?:['’]s| is| was| seems| turns)? (?:\w+ )?(?:that|to|out that|true|clear|known|time)\b",
+    re.IGNORECASE,
+)
+_REPORTED = re.compile(
+    r"\b(?:said|says|claimed|told|thinks|believes)\b(?: \w+)? it\b", re.IGNORECASE
+)
+_NEGATION = re.compile(r"\b(?:not|no|never|none|nobody|nothing|without)\b|n['’]t\b", re.IGNORECASE)
 
 
-def claim_inputs(texts: list[str], array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the head reads: the vector, then the cues."""
-    table = np.array([cues(text) for text in texts], np.float32).reshape(len(texts), CUES)
-    return np.hstack([array, table])
-
-
-def _may_be_claim(segment: Segment) -> bool:
-    tokens = words(segment.text[:_READ])
+def is_candidate(text: str) -> bool:
+    """Whether a sentence may state something: no question, no courtesy, no fragment."""
+    tokens = words(text[:_READ])
     return (
         len(tokens) >= SHORTEST
         and any(token.isalpha() for token in tokens)
-        and not is_question(segment.text)
-        and not is_courtesy(segment.text)
+        and not is_question(text)
+        and not is_courtesy(text)
     )
 
 
 def detect_claims(transcript: Transcript, vectors: Vectors, source_id: str) -> Claims:
     """The segments that state something checkable, in order of time.
 
-    Questions, courtesies and fragments under four words never count. Text is verbatim; where the
-    same words are said twice, the first time counts.
+    Questions, courtesies and fragments under four words never count. Text is verbatim. A claim
+    whose subject is a pronoun keeps the sentences before it that say who or what is meant. The
+    same thing said again (nearly the same vector, the same quantities, the same negation) is one
+    claim with all its times.
 
     Args:
         transcript: of the whole recording.
         vectors: one row for each segment.
         source_id: of the recording; part of the id of every claim.
     """
-    head = load_head("claims")
-    candidates = [segment for segment in transcript.segments if _may_be_claim(segment)]
-    rows = [segment.index for segment in candidates]
-    inputs = claim_inputs([segment.text for segment in candidates], vectors.array[rows])
-    scores = head.probabilities(inputs)[:, -1]
-    found: dict[str, Claim] = {}
-    for segment, score in zip(candidates, scores, strict=True):
-        identity = stable_id("claim", source_id, segment.text)
-        if score >= head.threshold and identity not in found:
-            found[identity] = Claim(
-                id=identity,
-                text=segment.text,
-                segment=segment.index,
-                start=segment.start,
-                end=segment.end,
-                speaker=segment.speaker,
-                score=round(float(score), 4),
+    segments = transcript.segments
+    rows = [segment.index for segment in segments if is_candidate(segment.text)]
+    threshold = float(facts("claim")["threshold"])
+    if not rows:
+        return Claims(claims=(), threshold=round(threshold, 4))
+    scores = claim_probabilities(vectors.readings["claim"][rows])
+    chosen = [
+        (segments[row], float(score))
+        for row, score in zip(rows, scores, strict=True)
+        if score >= threshold
+    ]
+    names = find_names([segment.text for segment in segments])
+    same = _repetitions([segment for segment, _ in chosen], vectors.array)
+    claims = []
+    for first, again in same.items():
+        segment = chosen[first][0]
+        claims.append(
+            Claim(
+                **Quote.of(segment).model_dump(),
+                id=stable_id("claim", source_id, segment.text),
+                score=round(max(chosen[i][1] for i in (first, *again)), 4),
+                context=context_of(segments, segment.index),
+                subjects=tuple(dict.fromkeys(name.text for name in names[segment.index])),
+                quantities=quantities_in(segment.text[:_READ]),
+                repeats=tuple(Quote.of(chosen[i][0]) for i in again),
             )
-    return Claims(claims=tuple(found.values()), threshold=round(head.threshold, 4))
+        )
+    return Claims(claims=tuple(claims), threshold=round(threshold, 4))
+
+
+# -- who or what is meant ------------------------------------------------------------------------
+
+
+def leans_on_others(text: str) -> bool:
+    """Whether the subject of a sentence is a pronoun that something before it must explain."""
+    text = text[:_READ]
+    if _REPORTED.search(text):
+        return True
+    found = _DANGLING.search(text)
+    if not found:
+        return False
+    # What stands before the pronoun may name its subject: "In 1990 Germany …".
+    if subject_words(found[0]) > 1:
+        return False
+    return not (found[0].lower().endswith("it") and _EMPTY_IT.search(text))
+
+
+def context_of(segments: Sequence[Segment], index: int) -> tuple[Quote, ...]:
+    """Up to two sentences before a dependent one, as far back as one that stands alone."""
+    if not leans_on_others(segments[index].text):
+        return ()
+    found: list[Quote] = []
+    for segment in reversed(segments[max(0, index - _MOST_CONTEXT) : index]):
+        found.append(Quote.of(segment))
+        if subject_words(segment.text[:_READ]) and not leans_on_others(segment.text):
+            break
+    return tuple(reversed(found))
+
+
+# -- what is said again --------------------------------------------------------------------------
+
+
+def _repetitions(segments: Sequence[Segment], array: NDArray[np.float32]) -> dict[int, list[int]]:
+    """For the first of each group of equal claims, the others; positions in ``segments``."""
+    keys = [_stated(segment.text) for segment in segments]
+    rows = array[[segment.index for segment in segments]]
+    groups: dict[int, list[int]] = {}
+    owner: dict[int, int] = {}
+    for begin in range(0, len(rows), _BLOCK):
+        # In blocks, so that memory does not grow with the square of the length.
+        alike = rows[begin : begin + _BLOCK] @ rows[: begin + _BLOCK].T >= _SAME
+        for place, row in enumerate(alike, begin):
+            earlier = (int(i) for i in np.flatnonzero(row[:place]))
+            first = next((owner[i] for i in earlier if keys[i] == keys[place]), None)
+            owner[place] = place if first is None else first
+            if first is None:
+                groups[place] = []
+            else:
+                groups[first].append(place)
+    return groups
+
+
+def _stated(text: str) -> tuple[tuple[str, ...], bool]:
+    """What must agree besides the vector: the quantities, and whether it is denied."""
+    text = text[:_READ]
+    said = sorted(" ".join(q.text.lower().split()) for q in quantities_in(text))
+    return tuple(said), len(_NEGATION.findall(text)) % 2 == 1

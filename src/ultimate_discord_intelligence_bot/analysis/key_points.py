@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..models.analysis import Chapters, Claims, KeyPoint, KeyPoints
 from ..models.artifact import Vectors
 from ..models.transcript import Segment, Transcript
+from .claims import leans_on_others
 from .words import is_courtesy, is_question, subject_words, words
 
 _FEWEST_WORDS, _MOST_WORDS = 6, 60
@@ -60,6 +61,7 @@ def _may_be_key(segment: Segment) -> bool:
         and subject_words(segment.text) >= max(_SUBJECT_WORDS, size / 5)
         and not is_question(segment.text)
         and not is_courtesy(segment.text)
+        and not leans_on_others(segment.text)
     )
 
 

@@ -1,7 +1,6 @@
 """Sentiment over time: how positive or negative each segment is worded.
 
-A logistic head over the sentence vector, trained on comments and posts
-(see MODEL_CARD_sentiment.md).
+Read by the branch ``affect`` of the encoder (see MODEL_CARD_affect.md).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 from ..models.analysis import SegmentSentiment, Sentiment
 from ..models.artifact import Vectors
 from ..models.transcript import Transcript
-from .head import load_head
+from .branches import softmax
 from .words import words
 
 LABELS: tuple[Literal["negative"], Literal["neutral"], Literal["positive"]] = (
@@ -22,14 +21,18 @@ LABELS: tuple[Literal["negative"], Literal["neutral"], Literal["positive"]] = (
     "positive",
 )
 
+_READ = 2_000
+
 
 def score_sentiment(transcript: Transcript, vectors: Vectors) -> Sentiment:
     """Label and value of every segment, and their mean weighted by length in words.
 
     A segment without words is neutral with the value 0.
     """
-    probabilities = load_head("sentiment").probabilities(vectors.array)
-    lengths = np.array([len(words(segment.text)) for segment in transcript.segments], float)
+    if not transcript.segments:
+        return Sentiment(segments=(), mean=0.0)
+    probabilities = softmax(vectors.readings["sentiment"])
+    lengths = np.array([len(words(s.text[:_READ])) for s in transcript.segments], float)
     values = np.where(lengths > 0, probabilities[:, 2] - probabilities[:, 0], 0.0)
     labels = np.where(lengths > 0, probabilities.argmax(axis=1), 1)
     segments = tuple(

@@ -127,6 +127,7 @@ VAGUE_WORDS = _set(
     proved proves raise raised reached refuse remain remained remains replace replaced rise rises
     rising rose saved saves sees sell sends shown sold spend spends spent stand stands stay
     stayed stays taught tells turned turning voted warned wins won written wrote
+    apart away broke broken crashed died dies landed
     """
 )
 """Words that say little as a title or at its edge: vague nouns, evaluations, plain verbs."""
