@@ -234,14 +234,14 @@ def passages_of(
     trainer: Trainer, params: Params, texts: list[str], scale: Scale
 ) -> list[list[fallacies.Passage]]:
     """What the analyst would mark in each text."""
-    embedder, affect = load_embedder(), load_branch("affect")
-
-    def read(parts: Any) -> tuple[Array, Array]:
-        feelings = embedder.read(parts, [affect])[1]["emotion"]
-        return trainer.predict(params, parts)["fallacy"], feelings
-
     sentences = [[text[begin:end] for begin, end in spans_of(text)] for text in texts]
-    logits, feelings = read([sentence for parts in sentences for sentence in parts])
+    every = [sentence for parts in sentences for sentence in parts]
+
+    def read(parts: Sequence[str]) -> Array:
+        return trainer.predict(params, parts)["fallacy"]
+
+    logits = read(every)
+    feelings = load_embedder().judge(every, [load_branch("affect")])["emotion"]
     found, begin = [], 0
     for parts in sentences:
         here = slice(begin, begin + len(parts))

@@ -121,10 +121,10 @@ class TestPassages:
         sentences = ["If they ban this.", "They will ban that.", "Soon all is banned.", "Hello."]
         asked: list[str] = []
 
-        def read(texts: Sequence[str]) -> tuple[Floats, Floats]:
+        def read(texts: Sequence[str]) -> Floats:
             asked.extend(texts)
             sure = [0.95 if text == " ".join(sentences[:3]) else 0.5 for text in texts]
-            return logits(*({"slippery slope": s} for s in sure)), calm(len(texts))
+            return logits(*({"slippery slope": s} for s in sure))
 
         alone = logits(
             {"slippery slope": 0.2}, {"slippery slope": 0.6}, {"slippery slope": 0.3}, {}
@@ -136,8 +136,8 @@ class TestPassages:
         assert " ".join(sentences) in asked
 
     def test_of_equals_the_shorter_is_told(self) -> None:
-        def read(texts: Sequence[str]) -> tuple[Floats, Floats]:
-            return logits(*({"ad hominem": 0.91} for _ in texts)), calm(len(texts))
+        def read(texts: Sequence[str]) -> Floats:
+            return logits(*({"ad hominem": 0.91} for _ in texts))
 
         alone = logits({}, {"ad hominem": 0.9}, {})
 
@@ -146,7 +146,7 @@ class TestPassages:
         assert [(p.first, p.last) for p in found] == [(1, 1)]
 
     def test_no_passage_mixes_speakers(self) -> None:
-        def read(texts: Sequence[str]) -> tuple[Floats, Floats]:
+        def read(texts: Sequence[str]) -> Floats:
             raise AssertionError(texts)
 
         alone = logits({"ad hominem": 0.9}, {"ad hominem": 0.9})
@@ -156,8 +156,8 @@ class TestPassages:
         assert [(p.first, p.last) for p in found] == [(0, 0), (1, 1)]
 
     def test_neighbours_of_one_kind_are_one(self) -> None:
-        def read(texts: Sequence[str]) -> tuple[Floats, Floats]:
-            return logits(*({} for _ in texts)), calm(len(texts))
+        def read(texts: Sequence[str]) -> Floats:
+            return logits(*({} for _ in texts))
 
         alone = logits({"ad hominem": 0.9}, {"ad hominem": 0.85}, {"slippery slope": 0.9})
 
@@ -191,7 +191,7 @@ class TestPassages:
         assert find_passages(["Hm."], [None], (alone, calm(1)), no_read, SCALE) == []
 
 
-def no_read(texts: Sequence[str]) -> tuple[Floats, Floats]:
+def no_read(texts: Sequence[str]) -> Floats:
     raise AssertionError(texts)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,7 +77,7 @@ def test_one_pass_serves_all_analysts(hour: Transcript) -> None:
             "all analysts, one pass": shared,
             "all analysts, a pass for each": lambda: _analyse(hour, lambda: _encode(hour)),
         },
-        rounds=3,
+        rounds=2,
     )
     show("One hour of speech through the analysts", seconds)
     first = results["all analysts, one pass"][0]
@@ -84,6 +87,38 @@ def test_one_pass_serves_all_analysts(hour: Transcript) -> None:
     assert best["all analysts, one pass"] <= LIMIT
     assert best["all analysts, one pass"] <= MOST_OVERHEAD * best["the encoder alone, all branches"]
     assert best["all analysts, one pass"] < best["all analysts, a pass for each"]
+
+
+CHILD = """
+import sys
+from tests.analysis.test_hostile_speech import everything
+from tests.benchmarks.hour import sentences
+from tests.speech import spoken
+
+hours = int(sys.argv[1])
+everything(spoken(*(f"Ada: {text}" for hour in range(hours) for text in sentences(hour))))
+print(int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) / 1024)
+"""
+
+
+def _peak(hours: int) -> float:
+    """Megabytes of a process that analyses so many hours."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(hours)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+def test_memory_does_not_grow_with_length() -> None:
+    one, four = _peak(1), _peak(4)
+
+    print(f"\nPeak memory of all analysts: {one:.0f} MB for 1 h, {four:.0f} MB for 4 h")
+    assert four < 1.1 * one + 20
 
 
 def test_what_each_analyst_adds_to_the_pass(hour: Transcript) -> None:

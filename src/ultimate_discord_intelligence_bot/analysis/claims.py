@@ -16,7 +16,7 @@ from ..models.analysis import Claim, Claims, Quote
 from ..models.artifact import Vectors
 from ..models.transcript import Segment, Transcript
 from ..runs import stable_id
-from .branches import claim_probabilities, facts
+from .branches import Floats, claim_probabilities, facts
 from .names import find_names
 from .quantities import quantities_in
 from .words import is_courtesy, is_question, subject_words, words
@@ -29,6 +29,7 @@ _READ = 2_000
 
 _MOST_CONTEXT = 2
 _SAME = 0.9
+_ASKED = 0.5
 _BLOCK = 512
 
 _OPENERS = r"(?:(?:and|but|so|well|because|now|yeah|yes|no|then|also|or|i mean|you know)[, ]+)*"
@@ -48,24 +49,37 @@ _REPORTED = re.compile(
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nobody|nothing|without)\b|n['’]t\b", re.IGNORECASE)
 
 
-def is_candidate(text: str) -> bool:
-    """Whether a sentence may state something: no question, no courtesy, no fragment."""
+def are_claims(texts: Sequence[str], logits: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Which sentences are check-worthy, and how probably each is.
+
+    Courtesies and fragments never are; a question is where it more likely than not states
+    something ("Do you know that rents have doubled?").
+
+    Args:
+        texts: sentences.
+        logits: the reading ``claim`` of each; shape (texts, 1).
+    """
+    sure = claim_probabilities(logits)
+    least = np.array([_least(text) for text in texts], np.float32)
+    return sure >= least, sure
+
+
+def _least(text: str) -> float:
+    """The probability from which a sentence is a claim."""
+    threshold = float(facts("claim")["threshold"])
     tokens = words(text[:_READ])
-    return (
-        len(tokens) >= SHORTEST
-        and any(token.isalpha() for token in tokens)
-        and not is_question(text)
-        and not is_courtesy(text)
-    )
+    if len(tokens) < SHORTEST or is_courtesy(text) or not any(t.isalpha() for t in tokens):
+        return np.inf
+    return max(threshold, _ASKED) if is_question(text) else threshold
 
 
 def detect_claims(transcript: Transcript, vectors: Vectors, source_id: str) -> Claims:
     """The segments that state something checkable, in order of time.
 
-    Questions, courtesies and fragments under four words never count. Text is verbatim. A claim
-    whose subject is a pronoun keeps the sentences before it that say who or what is meant. The
-    same thing said again (nearly the same vector, the same quantities, the same negation) is one
-    claim with all its times.
+    Courtesies and fragments under four words never count, and questions seldom. Text is verbatim.
+    A claim whose subject is a pronoun keeps the sentences before it that say who or what is meant.
+    The same thing said again (nearly the same vector, the same quantities, the same negation) is
+    one claim with all its times.
 
     Args:
         transcript: of the whole recording.
@@ -73,16 +87,11 @@ def detect_claims(transcript: Transcript, vectors: Vectors, source_id: str) -> C
         source_id: of the recording; part of the id of every claim.
     """
     segments = transcript.segments
-    rows = [segment.index for segment in segments if is_candidate(segment.text)]
     threshold = float(facts("claim")["threshold"])
-    if not rows:
+    if not segments:
         return Claims(claims=(), threshold=round(threshold, 4))
-    scores = claim_probabilities(vectors.readings["claim"][rows])
-    chosen = [
-        (segments[row], float(score))
-        for row, score in zip(rows, scores, strict=True)
-        if score >= threshold
-    ]
+    found, sure = are_claims([s.text for s in segments], vectors.readings["claim"])
+    chosen = [(segments[row], float(sure[row])) for row in np.flatnonzero(found)]
     names = find_names([segment.text for segment in segments])
     same = _repetitions([segment for segment, _ in chosen], vectors.array)
     claims = []

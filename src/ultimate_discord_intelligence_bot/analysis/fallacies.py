@@ -43,16 +43,19 @@ FEELINGS_OF = {
 """GoEmotions that tell which emotion an appeal rests on."""
 
 _LOOKED_AT = 0.3
-"""A sentence less likely than this to be fallacious begins and ends no passage."""
+"""A sentence less likely than this to be fallacious is not looked at."""
 
-_MOST_SENTENCES = 4
+_REACH = ((0, 1), (1, 0), (0, 2), (1, 1), (2, 0), (1, 2), (2, 1))
+"""Sentences before and after a suspicious one that a passage around it may take in."""
+
+_SHARE_CLOSER, _ALWAYS_CLOSER = 0.02, 8
 _MOST_WORDS = 90
 _READ = 2_000
 _BREVITY = 0.02
 """What each further sentence of a passage must add to its confidence."""
 
-Read = Callable[[Sequence[str]], tuple[Floats, Floats]]
-"""Fallacy and emotion logits of texts."""
+Read = Callable[[Sequence[str]], Floats]
+"""Fallacy logits of texts."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +123,9 @@ def find_fallacies(transcript: Transcript, vectors: Vectors) -> Fallacies:
     )
 
 
-def read_passages(texts: Sequence[str]) -> tuple[Floats, Floats]:
-    """Fallacy and emotion logits of texts that are no segments."""
-    branches = load_branch("fallacies"), load_branch("affect")
-    _, readings = load_embedder().read(texts, branches)
-    return readings["fallacy"], readings["emotion"]
+def read_passages(texts: Sequence[str]) -> Floats:
+    """Fallacy logits of texts that are no segments."""
+    return load_embedder().judge(texts, [load_branch("fallacies")])["fallacy"]
 
 
 def _finding(passage: Passage, segments: Sequence[Segment]) -> Fallacy:
@@ -182,59 +183,69 @@ def find_passages(
         sentences: in order.
         speakers: of each sentence.
         readings: fallacy and emotion logits of each sentence.
-        read: gives the same for passages.
+        read: gives fallacy logits of passages.
         scale: how to take the logits, and how probable is enough.
     """
-    suspicious = 1 - scale.probabilities(readings[0])[:, 0] >= _LOOKED_AT
-    spans = [(int(i), int(i)) for i in np.flatnonzero(suspicious)]
-    wider = sorted(set(_wider(spans, sentences, speakers)))
-    logits, feelings = readings[0][suspicious], readings[1][suspicious]
+    logits, feelings = readings
+    doubt = 1 - scale.probabilities(logits)[:, 0]
+    closer = _closer(doubt)
+    wider = sorted(set(_wider(closer, sentences, speakers)))
+    spans = [(int(i), int(i)) for i in np.flatnonzero(doubt >= _LOOKED_AT)]
+    logits = logits[doubt >= _LOOKED_AT]
     if wider:
         texts = [" ".join(sentences[first : last + 1]) for first, last in wider]
-        more, felt = read(texts)
-        logits, feelings = np.vstack([logits, more]), np.vstack([feelings, felt])
-    labels, confidences = _labels(logits, feelings, scale)
-    found = [
-        Passage(first, last, label, confidence)
-        for (first, last), label, confidence in zip(
-            [*spans, *wider], labels, confidences, strict=True
-        )
-        if confidence >= scale.threshold
-    ]
+        logits = np.vstack([logits, read(texts)])
+    found = []
+    for (first, last), (label, confidence) in zip(
+        [*spans, *wider], _labels(logits, scale), strict=True
+    ):
+        if confidence >= scale.threshold:
+            if label == EMOTION:
+                label = _appeal(feelings[first : last + 1], scale)
+            found.append(Passage(first, last, label, confidence))
     return _joined(_apart(found), speakers)
 
 
+def _closer(doubt: Floats) -> list[int]:
+    """The sentences around which passages are judged: the most suspicious, up to 2 %.
+
+    So that even talk full of suspicious sentences costs little more than one pass.
+    """
+    count = max(_ALWAYS_CLOSER, round(_SHARE_CLOSER * len(doubt)))
+    most = np.argsort(-doubt, kind="stable")[:count]
+    return sorted(int(i) for i in most if doubt[i] >= _LOOKED_AT)
+
+
 def _wider(
-    spans: Sequence[tuple[int, int]], sentences: Sequence[str], speakers: Sequence[str | None]
+    around: Sequence[int], sentences: Sequence[str], speakers: Sequence[str | None]
 ) -> Iterator[tuple[int, int]]:
-    """Passages of two to four sentences of one speaker that hold a suspicious one."""
+    """Passages of two to four sentences of one speaker that hold one of these."""
     lengths = [len(words(sentence[:_READ])) for sentence in sentences]
-    for index, _ in spans:
-        for size in range(2, _MOST_SENTENCES + 1):
-            for first in range(max(0, index - size + 1), min(index, len(sentences) - size) + 1):
-                last = first + size - 1
-                alone = len(set(speakers[first : last + 1])) == 1
-                if alone and sum(lengths[first : last + 1]) <= _MOST_WORDS:
-                    yield first, last
+    for index in around:
+        for before, after in _REACH:
+            first, last = index - before, index + after
+            if first < 0 or last >= len(sentences):
+                continue
+            alone = len(set(speakers[first : last + 1])) == 1
+            if alone and sum(lengths[first : last + 1]) <= _MOST_WORDS:
+                yield first, last
 
 
-def _labels(logits: Floats, feelings: Floats, scale: Scale) -> tuple[list[str], list[float]]:
+def _labels(logits: Floats, scale: Scale) -> list[tuple[str, float]]:
     """The most probable kind of each text, and its probability."""
-    names, sure = scale.labels, scale.probabilities(logits)
-    known = [i for i, name in enumerate(names) if name not in (NONE, OTHER)]
-    best = [known[i] for i in sure[:, known].argmax(axis=1)] if len(sure) else []
-    felt = sigmoid(feelings)
-    labels = []
-    for row, index in enumerate(best):
-        name = names[index]
-        if name == EMOTION:
-            strength = {
-                kind: max(felt[row, scale.emotions.index(feeling)] for feeling in group)
-                for kind, group in FEELINGS_OF.items()
-            }
-            name = max(strength, key=lambda kind: strength[kind])
-        labels.append(name)
-    return labels, [float(sure[row, index]) for row, index in enumerate(best)]
+    known = [i for i, name in enumerate(scale.labels) if name not in (NONE, OTHER)]
+    sure = scale.probabilities(logits)[:, known]
+    return [(scale.labels[known[int(row.argmax())]], float(row.max())) for row in sure]
+
+
+def _appeal(feelings: Floats, scale: Scale) -> str:
+    """Which emotion an appeal rests on, by the emotion logits of its sentences."""
+    felt = sigmoid(feelings).max(axis=0)
+    strength = {
+        kind: max(felt[scale.emotions.index(feeling)] for feeling in group)
+        for kind, group in FEELINGS_OF.items()
+    }
+    return max(strength, key=lambda kind: strength[kind])
 
 
 def _apart(found: list[Passage]) -> list[Passage]:

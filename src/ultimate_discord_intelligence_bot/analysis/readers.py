@@ -8,8 +8,8 @@ import numpy as np
 
 from ..embedding import load_embedder
 from ..events import Progress, silent
-from .branches import Floats, claim_probabilities, facts, load_branch, sigmoid, softmax
-from .claims import is_candidate
+from . import claims
+from .branches import Floats, facts, load_branch, sigmoid, softmax
 from .fallacies import NONE, Scale, find_passages, read_passages, spans_of
 from .sentiment import LABELS
 from .taxonomy import kind_of, plain
@@ -19,16 +19,15 @@ Span = tuple[int, int, str]
 
 
 def _readings(texts: Sequence[str], branch: str, progress: Progress) -> dict[str, Floats]:
-    return load_embedder().read(texts, [load_branch(branch)], progress)[1]
+    return load_embedder().judge(texts, [load_branch(branch)], progress)
 
 
 def are_claims(texts: Sequence[str], progress: Progress = silent) -> list[bool]:
     """Whether each sentence is check-worthy, at the threshold that ships."""
     if not texts:
         return []
-    sure = claim_probabilities(_readings(texts, "claims", progress)["claim"])
-    enough = sure >= facts("claim")["threshold"]
-    return [bool(yes) and is_candidate(text) for yes, text in zip(enough, texts, strict=True)]
+    found, _ = claims.are_claims(texts, _readings(texts, "claims", progress)["claim"])
+    return [bool(yes) for yes in found]
 
 
 def emotions_of(texts: Sequence[str], progress: Progress = silent) -> list[set[str]]:
@@ -102,7 +101,8 @@ def fallacy_spans(texts: Sequence[str], progress: Progress = silent) -> list[lis
     every = [sentence for inside in sentences for sentence in inside]
     if not every:
         return [[] for _ in texts]
-    logits, feelings = read_passages(every)
+    readings = load_embedder().judge(every, [load_branch("fallacies"), load_branch("affect")])
+    logits, feelings = readings["fallacy"], readings["emotion"]
     scale, found, first = Scale.shipped(), [], 0
     for number, (inside, parts) in enumerate(zip(places, sentences, strict=True), 1):
         here = slice(first, first + len(parts))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -17,3 +18,14 @@ def open_session(model: bytes) -> InferenceSession:
     # Idle threads must sleep, not spin: other stages want the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def run_to(
+    session: InferenceSession, outputs: Sequence[str], inputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Outputs by name; what only other outputs need is not computed."""
+    from onnxruntime import RunOptions
+
+    options = RunOptions()
+    options.only_execute_path_to_fetches = True
+    return dict(zip(outputs, session.run(list(outputs), inputs, options), strict=True))
