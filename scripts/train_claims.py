@@ -73,7 +73,7 @@ English only. Trained on politicians' debates: other genres (lectures, sports, p
 other base rates, so the probability is calibrated for debates only. Sentences are judged alone:
 "That is what he did" is shown with its neighbours but judged without them. What counted as
 check-worthy is the judgement of the annotators. Courtesies and fragments under four words are
-left out by rule, and questions unless they are more likely than not to state something.
+left out by rule, and questions unless they tell more than they ask ("Do you know that …?").
 
 It errs, for example, on:
 

@@ -24,6 +24,7 @@ def claims_in(*lines: str, source: str = "source") -> tuple[Claim, ...]:
         "The city spent 40 million dollars on the new stadium last year.",
         "Crime in our state has increased by 20 percent since he took office.",
         "More than 12,000 people died of the flu in 1998.",
+        "Do you know that rents in the capital have doubled since 2010?",
     ],
 )
 def test_checkable_statements_are_found(text: str) -> None:

@@ -29,7 +29,6 @@ _READ = 2_000
 
 _MOST_CONTEXT = 2
 _SAME = 0.9
-_ASKED = 0.5
 _BLOCK = 512
 
 _OPENERS = r"(?:(?:and|but|so|well|because|now|yeah|yes|no|then|also|or|i mean|you know)[, ]+)*"
@@ -46,14 +45,19 @@ _EMPTY_IT = re.compile(
 _REPORTED = re.compile(
     r"\b(?:said|says|claimed|told|thinks|believes)\b(?: \w+)? it\b", re.IGNORECASE
 )
+_TELLING = re.compile(
+    r"\b(?:do|did|don['’]t|didn['’]t) (?:you|we|they|people) (?:\w+ )?"
+    r"(?:know|realize|realise|remember|hear|understand|think)\b",
+    re.IGNORECASE,
+)
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nobody|nothing|without)\b|n['’]t\b", re.IGNORECASE)
 
 
 def are_claims(texts: Sequence[str], logits: Floats) -> tuple[NDArray[np.bool_], Floats]:
     """Which sentences are check-worthy, and how probably each is.
 
-    Courtesies and fragments never are; a question is where it more likely than not states
-    something ("Do you know that rents have doubled?").
+    Courtesies and fragments never are, and questions only where they tell more than they ask ("Do
+    you know that rents have doubled?").
 
     Args:
         texts: sentences.
@@ -66,11 +70,12 @@ def are_claims(texts: Sequence[str], logits: Floats) -> tuple[NDArray[np.bool_],
 
 def _least(text: str) -> float:
     """The probability from which a sentence is a claim."""
-    threshold = float(facts("claim")["threshold"])
     tokens = words(text[:_READ])
     if len(tokens) < SHORTEST or is_courtesy(text) or not any(t.isalpha() for t in tokens):
         return np.inf
-    return max(threshold, _ASKED) if is_question(text) else threshold
+    if is_question(text) and not _TELLING.search(text[:_READ]):
+        return np.inf
+    return float(facts("claim")["threshold"])
 
 
 def detect_claims(transcript: Transcript, vectors: Vectors, source_id: str) -> Claims:
