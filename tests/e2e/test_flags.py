@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.e2e.conftest import content, execute
 from ultimate_discord_intelligence_bot.settings import Depth
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FLAGS = (
     "ENABLE_PARALLEL_AUTOINTEL",
     "ENABLE_PARALLEL_ANALYSIS",
@@ -51,7 +53,7 @@ def test_every_flag_setting_gives_the_same_report(
 def test_a_claim_is_supported_by_what_another_recording_said(
     debate: Path, fresh_copy: Callable[[str], Path]
 ) -> None:
-    report = content(execute(fresh_copy("data"), debate, "deep"))
+    report = content(execute(fresh_copy("data"), debate, "comprehensive"))
     claims = {claim["item"]["id"]: claim["item"]["text"] for claim in report["claims"]}
     supported = {claims[v["claim"]]: v for v in report["verdicts"] if v["label"] == "Supported"}
     verdict = supported["Between 1969 and 1972, twelve people walked on the Moon."]
@@ -60,6 +62,23 @@ def test_a_claim_is_supported_by_what_another_recording_said(
     assert evidence["passage"] == "Between 1969 and 1972, 12 people walked on the Moon."
     assert evidence["url"].endswith("almanac.vtt#t=5")
     assert not any(v["evidence"] == [] for v in supported.values())
+
+
+def test_the_fallacies_of_the_script_are_told_and_no_others(
+    debate: Path, fresh_copy: Callable[[str], Path]
+) -> None:
+    script = yaml.safe_load((EXAMPLES / "debate.yaml").read_text("utf-8"))
+    meant = {
+        line["text"]: line["fallacy"]
+        for topic in script["topics"]
+        for line in topic["sentences"]
+        if line["kind"] == "fallacy"
+    }
+
+    report = content(execute(fresh_copy("data"), debate, "deep"))
+
+    told = {linked["item"]["text"]: linked["item"]["label"] for linked in report["fallacies"]}
+    assert told == meant
 
 
 def test_each_depth_tells_more_than_the_one_before(
@@ -71,7 +90,8 @@ def test_each_depth_tells_more_than_the_one_before(
         report = content(execute(data_dir, debate, depth))
         told.append({name for name, part in report.items() if part})
     standard, deep, comprehensive, experimental = told
-    assert {"chapters", "key_points", "claims", "sentiment"} <= standard
+    assert {"summary", "chapters", "key_points", "claims", "sentiment"} <= standard
+    assert {"fallacies", "positions", "emotions", "entities", "signals"} <= deep - standard
     assert "verdicts" in deep - standard
     assert "contradictions" in comprehensive - deep
     assert experimental >= comprehensive

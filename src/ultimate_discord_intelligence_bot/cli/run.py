@@ -171,6 +171,9 @@ def _counts(report: Report) -> str:
         "contradiction": report.contradictions,
     }
     told = [counted(len(part), name) for name, part in parts.items() if part is not None]
+    if report.fallacies:
+        many = len(report.fallacies)
+        told.append(f"{many} possible {'fallacy' if many == 1 else 'fallacies'}")
     if report.verdicts:
         most_first = sorted(tally(report), key=lambda pair: -pair[1])
         each = ", ".join(f"{count} {label}" for label, count in most_first)
