@@ -72,6 +72,19 @@ class TestSpelling:
     def test_no_fallacy(self, tmp_path: Path, label: Any) -> None:
         assert fallacies_in(written(tmp_path, {"text": "x", "labels": label})) == [("x", "none")]
 
+    @pytest.mark.parametrize("label", [1, "fallacious", ["Fallacy"]])
+    def test_a_fallacy_of_no_matter_which_kind(self, tmp_path: Path, label: Any) -> None:
+        path = written(
+            tmp_path,
+            {"text": SLOPE, "labels": label},
+            {"text": "The report was published on Monday and has 40 pages.", "labels": [0]},
+        )
+
+        scores = evaluate("fallacies", path)
+
+        assert scores["detection_f1"] == 1.0
+        assert "macro_f1" not in scores
+
     def test_spans_may_have_alternatives_and_may_be_nothing(self, tmp_path: Path) -> None:
         path = written(
             tmp_path,
@@ -121,6 +134,7 @@ class TestBadFiles:
             ("emotion", '{"text": "x", "labels": ["hunger"]}', "'hunger'"),
             ("emotion", '{"text": "x", "labels": [28]}', "'28'"),
             ("sentiment", '{"text": "x", "labels": ["0", "2"]}', "not one of"),
+            ("fallacies", '{"text": "x", "labels": ["magic"]}', "'magic'"),
             ("fallacy-spans", '{"text": "x", "spans": [[4, 2, "ad hominem"]]}', "before it begins"),
             ("fallacy-spans", '{"text": "x", "spans": [[0, 1, "magic"]]}', "'magic'"),
             ("segments", '{"turns": ["a"], "boundaries": [7]}', "numbers of turns"),

@@ -63,7 +63,8 @@ def fallacies_of(
     Args:
         texts: to be judged.
         among: labels of LOGIC, of CoCoLoFa (with ``none``) or of MAFALDA, spelled in any way; the
-            head that was trained on the set they come from chooses between them.
+            head that was trained on the set they come from chooses between them. Some kinds of
+            MAFALDA are in no training set and never chosen.
         progress: called after every batch.
     """
     if not texts:
@@ -71,8 +72,16 @@ def fallacies_of(
     task, column = _head_for(among)
     logits = _readings(texts, "fallacies", progress)[task]
     known = [(name, place) for name in among if (place := column(name)) is not None]
+    if not known:
+        return [among[0]] * len(texts)
     chosen = logits[:, [place for _, place in known]].argmax(axis=1)
     return [known[i][0] for i in chosen]
+
+
+def knows_fallacy(label: str) -> bool:
+    """Whether a label, spelled in any way, is one that ``fallacies_of`` can choose."""
+    known = (*facts("logic")["labels"], *facts("cocolofa")["labels"])
+    return kind_of(label) is not None or plain(label) in {plain(name) for name in known}
 
 
 def _head_for(among: Sequence[str]) -> tuple[str, Callable[[str], int | None]]:

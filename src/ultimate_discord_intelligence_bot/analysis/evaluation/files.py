@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import EvaluationFileInvalid
+from .. import readers
 from ..branches import facts
 from ..taxonomy import CATEGORIES, kind_of, plain
 from .metrics import NOTHING, Span
@@ -47,7 +48,13 @@ _MOODS = {
     "pos": "positive",
 }
 _IGNORED = frozenset({"to clean"})
-_MAY_BE_NOTHING = frozenset({"nothing", "none", "no fallacy"})
+_MAY_BE_NOTHING = frozenset(
+    {"", "0", "false", "no", "nothing", "none", "no fallacy", "not fallacious", "non fallacious"}
+)
+_SOME_FALLACY = frozenset({"1", "true", "yes", "fallacy", "fallacious"})
+
+NO_FALLACY, FALLACY = "none", "fallacy"
+"""Labels of texts in which nothing is wrong; and in which something is, of no matter which kind."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,17 @@ def sentiments_in(path: Path) -> list[tuple[str, str]]:
 
 
 def fallacies_in(path: Path) -> list[tuple[str, str]]:
-    """Texts and their first label, ``none`` where there is none."""
+    """Texts and their first label, or ``NO_FALLACY``, or ``FALLACY`` where no kind is given."""
 
     def fallacy(labels: Sequence[str]) -> str:
-        label = labels[0] if labels else "none"
-        return "none" if label in _MAY_BE_NOTHING else label
+        label = labels[0] if labels else NO_FALLACY
+        if label in _MAY_BE_NOTHING:
+            return NO_FALLACY
+        if label in _SOME_FALLACY:
+            return FALLACY
+        if not readers.knows_fallacy(label):
+            raise ValueError(f"{label!r} is a label of none of LOGIC, CoCoLoFa and MAFALDA")
+        return label
 
     return _rows(path, lambda row: (_text(row), fallacy(_labels(row))))
 

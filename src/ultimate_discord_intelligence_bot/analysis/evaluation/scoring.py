@@ -14,6 +14,7 @@ from ..branches import facts
 from ..chapters import find_boundaries
 from ..taxonomy import kind_of
 from . import files
+from .files import FALLACY, NO_FALLACY
 from .metrics import (
     NOTHING,
     Agreement,
@@ -113,21 +114,22 @@ def _fallacies(path: Path, progress: Progress) -> Scores:
     texts, truth = _columns(files.fallacies_in(path))
     names = sorted(set(truth))
     scores: Scores = {"rows": len(texts)}
-    scores |= _classes(truth, readers.fallacies_of(texts, names, progress), names)
-    if "none" in names and len(names) > 1:
-        detected = _binary([x != "none" for x in truth], readers.are_fallacious(texts, progress))
-        kinds = [i for i, label in enumerate(truth) if label != "none"]
-        told = readers.fallacies_of(
-            [texts[i] for i in kinds], [name for name in names if name != "none"], progress
-        )
+    if FALLACY not in names:
+        scores |= _classes(truth, readers.fallacies_of(texts, names, progress), names)
+    if NO_FALLACY in names or FALLACY in names:
+        told = readers.are_fallacious(texts, progress)
+        detected = _binary([label != NO_FALLACY for label in truth], told)
         scores |= {
             "detection_f1": detected.f1,
             "detection_precision": detected.precision,
             "detection_recall": detected.recall,
-            "kind_macro_f1": _classes(
-                [truth[i] for i in kinds], told, [name for name in names if name != "none"]
-            )["macro_f1"],
         }
+    kinds = [name for name in names if name not in (NO_FALLACY, FALLACY)]
+    if kinds and len(kinds) < len(names):
+        rows = [(text, label) for text, label in zip(texts, truth, strict=True) if label in kinds]
+        told_kinds = readers.fallacies_of([text for text, _ in rows], kinds, progress)
+        sorted_out = _classes([label for _, label in rows], told_kinds, kinds)
+        scores["kind_macro_f1"] = sorted_out["macro_f1"]
     return scores
 
 
