@@ -122,7 +122,6 @@ class Trainer:
         )
         tasks = tuple(self.tasks)
 
-        @jax.jit
         def step(
             params: Params, average: Params, state: Any, batch: Any, key: Any, number: Any
         ) -> tuple[Params, Params, Any, Any]:
@@ -133,13 +132,14 @@ class Trainer:
             average = jax.tree.map(lambda a, p: share * a + (1 - share) * p, average, params)
             return params, average, state, loss
 
+        fast_step = jax.jit(step)
         state, average = optimiser.init(params), params
         key, number, begun, mean = jax.random.PRNGKey(seed), 0, time.monotonic(), 0.0
         for epoch in range(self.epochs):
             for chosen in _shuffled([len(h) for h in hidden], rng):
                 key, now = jax.random.split(key)
                 batch = self._batch(rows, hidden, chosen)
-                params, average, state, loss = step(params, average, state, batch, now, number)
+                params, average, state, loss = fast_step(params, average, state, batch, now, number)
                 number += 1
                 mean += (float(loss) - mean) / min(number, 200)
             seconds = time.monotonic() - begun
