@@ -51,6 +51,9 @@ class TestSpelling:
             ("NFS", False),
             (["not check_worthy"], False),
             ("Non-claim", False),
+            ("Check-worthy Factual Sentence", True),
+            ("Unimportant Factual Sentence", False),
+            ("non-check-worthy", False),
         ],
     )
     def test_claims(self, tmp_path: Path, labels: Any, truth: bool) -> None:

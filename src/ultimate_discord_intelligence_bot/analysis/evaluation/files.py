@@ -19,26 +19,8 @@ LONGEST_LINE = 10_000_000
 
 _T = TypeVar("_T")
 
-_CLAIM = frozenset(
-    {"1", "true", "yes", "cfs", "claim", "check worthy", "checkworthy", "positive", "check"}
-)
-_NO_CLAIM = frozenset(
-    {
-        "",
-        "0",
-        "false",
-        "no",
-        "none",
-        "nfs",
-        "ufs",
-        "negative",
-        "non claim",
-        "not check worthy",
-        "not checkworthy",
-        "non factual",
-        "unimportant factual",
-    }
-)
+_CLAIM = frozenset({"1", "true", "yes", "cfs", "claim", "positive", "check"})
+_NO_CLAIM = frozenset({"", "0", "false", "no", "none", "nfs", "ufs", "negative"})
 _MOODS = {
     "0": "negative",
     "1": "neutral",
@@ -167,10 +149,15 @@ def _labels(row: Any) -> list[str]:
 
 
 def _is_claim(labels: Sequence[str]) -> bool:
-    unknown = [label for label in labels if label not in _CLAIM | _NO_CLAIM]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} does not say whether it is check-worthy: use 1 or 0")
-    return any(label in _CLAIM for label in labels)
+    return any(_says_claim(label) for label in labels)
+
+
+def _says_claim(label: str) -> bool:
+    if label in _NO_CLAIM or label.startswith(("no ", "non ", "not ", "un")):
+        return False
+    if label in _CLAIM or label.startswith(("check worthy", "checkworthy")):
+        return True
+    raise ValueError(f"{label!r} does not say whether it is check-worthy: use 1 or 0")
 
 
 def _kind(label: str) -> str:
