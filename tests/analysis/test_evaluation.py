@@ -111,7 +111,7 @@ class TestSpelling:
         ]
 
     def test_boundaries_are_numbers_of_turns_or_marks(self, tmp_path: Path) -> None:
-        turns = ["a", {"speaker": "B", "content": "b"}, {"text": "c"}, "d"]
+        turns = ["a", {"speaker": "B", "content": "b"}, ["C", "c"], "d"]
         path = written(
             tmp_path,
             {"turns": turns, "boundaries": [2]},

@@ -137,6 +137,8 @@ def _text(row: Any) -> str:
 def _turn(turn: Any) -> str:
     if isinstance(turn, dict):
         turn = turn.get("content", turn.get("text"))
+    if isinstance(turn, list) and turn:
+        turn = turn[-1]  # [speaker, words]
     if not isinstance(turn, str):
         raise TypeError('a turn must be a string, or an object with "content" or "text"')
     return turn
