@@ -17,6 +17,8 @@ from ultimate_discord_intelligence_bot.embedding import load_embedder
 from ultimate_discord_intelligence_bot.models.artifact import Vectors
 from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
 
+pytestmark = pytest.mark.benchmark
+
 LIMIT = 15.0  # seconds for an hour of speech
 MOST_OVERHEAD = 1.3
 

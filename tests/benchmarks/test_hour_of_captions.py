@@ -14,6 +14,8 @@ import pytest
 from tests.benchmarks.hour import SEGMENTS, sentences
 from tests.benchmarks.measure import interleave, show
 
+pytestmark = pytest.mark.benchmark
+
 CHILD = """
 import asyncio, json, sys, time
 from pathlib import Path

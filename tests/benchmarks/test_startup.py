@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.benchmarks.measure import interleave, show
+
+pytestmark = pytest.mark.benchmark
 
 
 def test_help_costs_at_most_twice_the_import_of_typer_and_rich() -> None:
