@@ -101,6 +101,20 @@ class BadCaptions(InputError):
     default_remedy = "Save it as UTF-8 WebVTT (.vtt) or SubRip (.srt) and try again."
 
 
+class DocumentRefused(InputError):
+    """A document that cannot be taken into the library."""
+
+    code = "document_refused"
+    default_remedy = "Save it anew as text, Markdown, HTML or PDF and add that."
+
+
+class DocumentUnknown(InputError):
+    """A path or id that stands for no document of the library, or for several."""
+
+    code = "document_unknown"
+    default_remedy = "`autointel knowledge list` shows what is there."
+
+
 # -- acquisition --------------------------------------------------------------------------
 
 
@@ -287,6 +301,60 @@ class TranscriptUncertain(AutointelError):
 
     code = "transcript_uncertain"
     default_remedy = "Give captions of the recording, or install a better speech model."
+
+
+# -- language models ------------------------------------------------------------------------
+
+
+class LanguageModelError(AutointelError):
+    """The configured language model gave no usable answer."""
+
+    code = "language_model_failed"
+    default_remedy = "The local analysts took over; the same command asks the model again."
+
+
+class ModelRefused(LanguageModelError):
+    """The provider does not accept our requests: key, model name or parameters are wrong."""
+
+    code = "language_model_refused"
+    default_remedy = "Check AUTOINTEL_LLM, its key and AUTOINTEL_LLM_BASE_URL."
+
+
+class ModelUnavailable(LanguageModelError):
+    """The provider is down, too slow, or keeps asking us to wait."""
+
+    code = "language_model_unavailable"
+
+
+class PromptTooLong(LanguageModelError):
+    """More text than the model can read at once."""
+
+    code = "prompt_too_long"
+    default_remedy = "Set AUTOINTEL_LLM_CONTEXT to what the model can really read, in tokens."
+
+
+class AnswerInvalid(LanguageModelError):
+    """An answer that is not what was asked for, after one attempt to have it repaired."""
+
+    code = "answer_invalid"
+    default_remedy = "The local analysts took over; a larger model follows instructions better."
+
+
+class BudgetExhausted(LanguageModelError):
+    """The next question could cost more than what is left for this run."""
+
+    code = "budget_exhausted"
+    default_remedy = "Raise AUTOINTEL_LLM_BUDGET; what was paid for is kept."
+
+
+# -- verification -----------------------------------------------------------------------------
+
+
+class SourceFailed(AutointelError):
+    """A source of evidence could not be asked."""
+
+    code = "source_failed"
+    default_remedy = "The verdicts rest on the other sources; run it again later to ask this one."
 
 
 # -- storage --------------------------------------------------------------------------------

@@ -22,11 +22,11 @@ import structlog
 from .errors import RunUnknown, StorageError, storage_error
 from .models.artifact import Artifact, Storable
 from .models.media import Locator
-from .settings import Depth, Settings
+from .settings import SECRETS, Depth, Settings
 
 _NAMESPACE = uuid.UUID("5b0f6f0e-7a55-4d6c-9a0e-6d2f0c1f8a11")
 _S = TypeVar("_S", bound=Storable)
-OF_THE_MOMENT = {"data_dir", "proxy", "cookies_file"}
+OF_THE_MOMENT = {"data_dir", "proxy", "cookies_file", *SECRETS}
 """Settings that may change between two runs, or hold a secret."""
 
 log = structlog.get_logger(__name__)

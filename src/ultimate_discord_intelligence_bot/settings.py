@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SettingsError
@@ -29,6 +29,10 @@ class Depth(StrEnum):
 def _default_data_dir() -> Path:
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "autointel"
+
+
+_AMOUNT = r"\d+(?:\.\d+)?"
+_BUDGET = rf"(?:{_AMOUNT}|(?:{'|'.join(Depth)})={_AMOUNT}(?:,(?:{'|'.join(Depth)})={_AMOUNT})*)"
 
 
 class Settings(BaseSettings):
@@ -191,12 +195,178 @@ class Settings(BaseSettings):
         validation_alias="AUTOINTEL_LANGUAGE",
         description="Spoken language as an ISO 639 code; empty means detect.",
     )
+    wikipedia: str = Field(
+        "on",
+        pattern=r"^(?:on|off|https?://\S+)$",
+        validation_alias="AUTOINTEL_WIKIPEDIA",
+        description=(
+            "Whether evidence is sought in Wikipedia: on, off, or the base URL of another "
+            "MediaWiki such as https://wiki.example.org/w; {language} in it stands for the "
+            "language code."
+        ),
+    )
+    searxng_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        validation_alias="AUTOINTEL_SEARXNG_URL",
+        description="A SearXNG server to search the web with; it must offer the format json.",
+    )
+    tavily_api_key: SecretStr | None = Field(
+        None,
+        validation_alias="TAVILY_API_KEY",
+        description="Key of Tavily, to search the web for evidence.",
+    )
+    exa_api_key: SecretStr | None = Field(
+        None,
+        validation_alias="EXA_API_KEY",
+        description="Key of Exa, to search the web for evidence.",
+    )
+    serper_api_key: SecretStr | None = Field(
+        None,
+        validation_alias="SERPER_API_KEY",
+        description="Key of Serper, to search the web for evidence.",
+    )
+    brave_api_key: SecretStr | None = Field(
+        None,
+        validation_alias="BRAVE_API_KEY",
+        description="Key of Brave Search, to search the web for evidence.",
+    )
+    google_fact_check_api_key: SecretStr | None = Field(
+        None,
+        validation_alias="GOOGLE_FACT_CHECK_API_KEY",
+        description="Key of the Google Fact Check Tools API, to find published fact-checks.",
+    )
+    evidence_dir: Path | None = Field(
+        None,
+        validation_alias="AUTOINTEL_EVIDENCE_DIR",
+        description=(
+            "Folder of OpenAPI descriptions (YAML or JSON) of services to seek evidence in. "
+            "Default: evidence in the data folder."
+        ),
+    )
     embed_media_mb: float = Field(
         20.0,
         ge=0,
         validation_alias="AUTOINTEL_EMBED_MEDIA_MB",
         description="Media up to this size is put inside report.html; larger media is linked.",
     )
+
+    llm: str | None = Field(
+        None,
+        pattern=r"^[a-z_]+/\S+$",
+        validation_alias="AUTOINTEL_LLM",
+        description=(
+            "Language model as provider/model: openai/…, anthropic/…, gemini/…, openrouter/…, "
+            "ollama/… and whatever else CrewAI reaches. Empty: the local analysts do all."
+        ),
+    )
+    llm_api_key: SecretStr | None = Field(
+        None,
+        validation_alias="AUTOINTEL_LLM_API_KEY",
+        description="Key for it; by default the provider's own variable, such as the next ones.",
+    )
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias="OPENAI_API_KEY", description="Key for openai/…."
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        None, validation_alias="ANTHROPIC_API_KEY", description="Key for anthropic/…."
+    )
+    gemini_api_key: SecretStr | None = Field(
+        None, validation_alias="GEMINI_API_KEY", description="Key for gemini/…."
+    )
+    openrouter_api_key: SecretStr | None = Field(
+        None, validation_alias="OPENROUTER_API_KEY", description="Key for openrouter/…."
+    )
+    llm_base_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        validation_alias="AUTOINTEL_LLM_BASE_URL",
+        description=(
+            "Address of the model's server, such as http://localhost:8000/v1 for anything that "
+            "speaks OpenAI's protocol (with openai/…)."
+        ),
+    )
+    llm_context: int | None = Field(
+        None,
+        ge=2_000,
+        validation_alias="AUTOINTEL_LLM_CONTEXT",
+        description="Tokens that the model reads at once, where that is not known.",
+    )
+    llm_price: str | None = Field(
+        None,
+        pattern=r"^\d+(?:\.\d+)?/\d+(?:\.\d+)?$",
+        validation_alias="AUTOINTEL_LLM_PRICE",
+        description="US dollars for a million tokens, read/written, where not known: 0.15/0.60.",
+    )
+    llm_budget: str = Field(
+        "standard=0.25,deep=1,comprehensive=3,experimental=5",
+        pattern=rf"^{_BUDGET}$",
+        validation_alias="AUTOINTEL_LLM_BUDGET",
+        description=(
+            "Most US dollars for the language model in one run: one number, or one for each depth."
+        ),
+    )
+    llm_token_budget: int | None = Field(
+        None,
+        ge=0,
+        validation_alias="AUTOINTEL_LLM_TOKEN_BUDGET",
+        description="Most tokens, read and written, in one run; empty means no limit.",
+    )
+    llm_concurrency: int = Field(
+        8,
+        ge=1,
+        le=256,
+        validation_alias="AUTOINTEL_LLM_CONCURRENCY",
+        description="Most requests to the model at once; fewer where it refuses or slows down.",
+    )
+    llm_requests_per_minute: int = Field(
+        0,
+        ge=0,
+        validation_alias="AUTOINTEL_LLM_REQUESTS_PER_MINUTE",
+        description="The provider's limit of requests a minute; 0 means none.",
+    )
+    llm_tokens_per_minute: int = Field(
+        0,
+        ge=0,
+        validation_alias="AUTOINTEL_LLM_TOKENS_PER_MINUTE",
+        description="The provider's limit of tokens a minute; 0 means none.",
+    )
+    llm_timeout: float = Field(
+        120.0,
+        gt=0,
+        le=3_600,
+        validation_alias="AUTOINTEL_LLM_TIMEOUT",
+        description="Seconds after which one request to the model is given up and made again.",
+    )
+    llm_patience: float = Field(
+        120.0,
+        ge=0,
+        le=3_600,
+        validation_alias="AUTOINTEL_LLM_PATIENCE",
+        description=(
+            "Seconds to wait for a model that is down or asks us to wait; then the local analysts "
+            "take over."
+        ),
+    )
+    verdict_days: int = Field(
+        30,
+        ge=0,
+        validation_alias="AUTOINTEL_VERDICT_DAYS",
+        description="How many days a verdict may be used again for the same claim; 0 means never.",
+    )
+
+    @property
+    def llm_key(self) -> SecretStr | None:
+        """The key for the configured model, where one is set."""
+        provider = (self.llm or "").partition("/")[0]
+        own = getattr(self, f"{provider}_api_key", None) if provider else None
+        return self.llm_api_key or own
+
+    def llm_dollars(self, depth: Depth) -> float | None:
+        """Most US dollars for the language model in a run of a depth; None means no limit."""
+        amounts = dict(part.rpartition("=")[::2] for part in self.llm_budget.split(","))
+        amount = amounts.get(depth, amounts.get(""))
+        return None if amount is None else float(amount)
 
     @property
     def streams(self) -> bool:
@@ -208,6 +378,12 @@ class Settings(BaseSettings):
         if not self.enable_parallel_autointel:
             return False
         return bool(getattr(self, f"enable_parallel_{group}"))
+
+
+SECRETS = frozenset(
+    name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None
+)
+"""Settings that hold a key."""
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from ultimate_discord_intelligence_bot.briefing import write_briefing
 from ultimate_discord_intelligence_bot.models.media import Source
@@ -29,7 +30,7 @@ HOSTILE = (
 class Browser:
     """One page of a headless Chromium, driven over its DevTools protocol."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         self._socket = socket
         self._number = 0
         self.events: list[dict[str, Any]] = []

@@ -1,0 +1,62 @@
+"""Imports CrewAI so that it is silent, private, and writes nothing into the user's home."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_QUIET = {
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_TRACING_ENABLED": "false",
+    "CREWAI_DISABLE_VERSION_CHECK": "true",
+    "OTEL_SDK_DISABLED": "true",
+    "PYTHON_DOTENV_DISABLED": "1",
+}
+_importing = threading.Lock()
+
+
+class _NotCrewai(logging.Filter):
+    """Leaves out what CrewAI logs of failures under nobody's name; we tell each of them once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return f"{os.sep}crewai{os.sep}" not in record.pathname
+
+
+def import_crewai() -> None:
+    """Import CrewAI (seconds, the first time)."""
+    with _importing:
+        if "crewai" not in sys.modules:
+            with _private_home():
+                import crewai  # noqa: F401
+            logging.getLogger().addFilter(_NotCrewai())
+            logging.getLogger("crewai").setLevel(logging.CRITICAL)
+
+
+def hush() -> None:
+    """Let CrewAI print nothing from here on in this context: task, or thread started with it."""
+    from crewai_core.printer import set_suppress_console_output
+
+    set_suppress_console_output(True)
+
+
+@contextmanager
+def _private_home() -> Iterator[None]:
+    """Let CrewAI write its ``secret.key`` to a folder of its own: it does so when imported."""
+    folder = Path(tempfile.gettempdir()) / f"autointel-crewai-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.environ.update(_QUIET, CREWAI_STORAGE_DIR=str(folder))
+    home = os.environ.get("HOME")
+    os.environ["HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if home is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = home
