@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.clarity import assert_clear
-from ultimate_discord_intelligence_bot.acquisition.guard import allowed_places, is_public
 from ultimate_discord_intelligence_bot.errors import SettingsError
+from ultimate_discord_intelligence_bot.network import allowed_places, is_public
 
 INSIDE = (
     "0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.100.100.200 127.0.0.1 127.1.2.3 169.254.169.254 "

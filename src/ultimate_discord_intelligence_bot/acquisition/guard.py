@@ -13,145 +13,31 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from ..errors import AddressRefused, AutointelError, SettingsError
+from ..errors import AddressRefused, AutointelError
+from ..network import (
+    DEFAULT_PORTS,
+    Address,
+    Place,
+    addresses_of,
+    allowed_places,
+    is_name,
+    look_up,
+    may_be_reached,
+    plain,
+)
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 End = Callable[[AutointelError], NoReturn]
 
-# fmt: off
-_INSIDE_4 = tuple(IPv4Network(text) for text in (
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-    "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-    "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-    "168.63.129.16/32",  # looks public; a cloud answers its own machines there
-))
-"""Everything that the IANA special-purpose registry does not call globally reachable."""
-_INSIDE_6 = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20"))
-"""The same within 2000::/3: Teredo, ORCHID, benchmarking, documentation."""
-# fmt: on
-_UNICAST_6 = IPv6Network("2000::/3")
-_NAT64 = IPv6Network("64:ff9b::/96")
-_NAME = re.compile(r"(?=.*[a-z])[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
-_NUMERIC = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE)
-_ENTRY = re.compile(
-    r"\[(?P<v6>[^\]]+)\](?::(?P<p6>\d{1,5}))?|(?P<host>[^:]+):(?P<port>\d{1,5})|(?P<bare>.+)", re.S
-)
 _FAMILIES = {socket.AF_INET, socket.AF_INET6, -1}
 _KINDS = {socket.SOCK_STREAM, socket.SOCK_DGRAM, -1}
 _SHUT_IN = {"--no-remote", "--cached-only", "--no-prompt"}
 _PERMISSIONS = re.compile(r"--(?:allow|permission|unsafely)|-[^-]")
-_DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080}
-
-
-# -- addresses --------------------------------------------------------------------------------
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet, to be reached by everybody.
-
-    An IPv6 address that only carries an IPv4 address (mapped, NAT64, 6to4) is as public as that.
-    Source of the ranges: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890).
-    """
-    if isinstance(address, IPv4Address):
-        return not any(address in network for network in _INSIDE_4)
-    if address.scope_id:
-        return False
-    carried = address.ipv4_mapped or address.sixtofour
-    if address in _NAT64:
-        carried = IPv4Address(int(address) & 0xFFFFFFFF)
-    if carried is not None:
-        return is_public(carried)
-    return address in _UNICAST_6 and not any(address in network for network in _INSIDE_6)
-
-
-def _is_own(address: Address) -> bool:
-    """Whether the address belongs to this machine, found without sending anything.
-
-    A public address of our own leads past the firewall that protects it from outside.
-    """
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((str(address), 9))
-        except OSError:
-            return False
-        return bool(probe.getsockname()[0] == str(address))
-
-
-# -- what is allowed nevertheless ---------------------------------------------------------------
-
-
-class Place(NamedTuple):
-    """Addresses that links may lead to although they are inside the network.
-
-    Attributes:
-        port: the only one; None means all.
-    """
-
-    network: Network
-    port: int | None
-
-    def covers(self, address: Address, port: int) -> bool:
-        return self.port in (None, port) and address in self.network
-
-
-def allowed_places(setting: str) -> tuple[Place, ...]:
-    """The places that AUTOINTEL_ALLOWED_HOSTS names; host names are looked up now.
-
-    A name that has no address at the moment allows nothing.
-
-    Raises:
-        SettingsError: an entry that is neither a name nor an address nor a network.
-    """
-    entries = filter(None, (entry.strip() for entry in setting.split(",")))
-    return tuple(place for entry in entries for place in _places(entry))
-
-
-def _places(entry: str) -> Iterator[Place]:
-    match = _ENTRY.fullmatch(entry)
-    host, port = entry, None
-    if match and not match["bare"]:
-        host, port = match["v6"] or match["host"], match["p6"] or match["port"]
-    if port is not None and not 0 < int(port) < 65536:
-        raise _malformed(entry)
-    number = int(port) if port else None
-    try:
-        yield Place(ip_network(host, strict=False), number)
-    except ValueError:
-        if not _NAME.fullmatch(host) or _NUMERIC.fullmatch(host):
-            raise _malformed(entry) from None
-        yield from (Place(ip_network(address), number) for address in _look_up(host))
-
-
-def _malformed(entry: str) -> SettingsError:
-    return SettingsError(
-        f"AUTOINTEL_ALLOWED_HOSTS has the entry {entry[:80]!r}, which is neither a host name nor "
-        "an address nor a network.",
-        "Write it like nas.local, 192.168.1.5, 192.168.1.0/24, nas.local:8080 or [fd00::5]:8080.",
-    )
-
-
-def _look_up(host: str, port: int | None = None) -> list[Address]:
-    """The addresses of a name, however it is written; none when there are none."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return [ip_address(str(sockaddr[0])) for *_, sockaddr in found]
 
 
 # -- the guard ----------------------------------------------------------------------------------
@@ -206,8 +92,8 @@ class Guard:
         self._here.host = parts.hostname or ""
         if not self._proxy:
             return
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-        for address in _look_up(self._here.host, port):
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+        for address in look_up(self._here.host, port):
             if not self._permits(address, port):
                 self.end(self._refusal(address))
 
@@ -218,12 +104,8 @@ class Guard:
         host without an address is permitted: the attempt will tell.
         """
         parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-        host = parts.hostname or ""
-        try:
-            addresses = [ip_address(socket.inet_aton(host) if _NUMERIC.fullmatch(host) else host)]
-        except (ValueError, OSError):
-            addresses = _look_up(host, port)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+        addresses = addresses_of(parts.hostname or "", port)
         return all(self._permits(address, port) for address in addresses)
 
     def _connect(self, sock: Any, target: Any) -> None:
@@ -232,33 +114,29 @@ class Guard:
         address, port = _literal(target)
         if address is None:
             self.end(AddressRefused("A connection was asked for by name instead of by address."))
-        through_proxy = any(place.covers(_plain(address), port) for place in self._proxy)
+        through_proxy = any(place.covers(plain(address), port) for place in self._proxy)
         if not through_proxy and not self._permits(address, port):
             self.end(self._refusal(address))
 
     def _permits(self, address: Address, port: int) -> bool:
-        if any(place.covers(_plain(address), port) for place in self._allowed):
-            return True
-        if not is_public(address):
-            return False
+        # Whether an address is our own is found with a socket that is no way out.
         self._here.probing = True
         try:
-            return not _is_own(address)
+            return may_be_reached(address, port, self._allowed)
         finally:
             self._here.probing = False
 
     def _refusal(self, address: Address) -> AddressRefused:
         host = getattr(self._here, "host", "")
-        named = _NAME.fullmatch(host) and not _NUMERIC.fullmatch(host) and len(host) < 254
-        shown = _plain(address)
-        place = f"{host} ({shown})" if named else str(shown)
+        shown = plain(address)
+        place = f"{host} ({shown})" if is_name(host) else str(shown)
         return AddressRefused(f"The link leads to {place}, an address inside the network.")
 
 
 def _place_of(proxy: str) -> tuple[Place, ...]:
     parts = urlsplit(proxy)
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 1080)
-    return tuple(Place(ip_network(found), port) for found in _look_up(parts.hostname or "", port))
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme, 1080)
+    return tuple(Place(ip_network(found), port) for found in look_up(parts.hostname or "", port))
 
 
 def _literal(target: Any) -> tuple[Address | None, int]:
@@ -271,11 +149,6 @@ def _literal(target: Any) -> tuple[Address | None, int]:
             except ValueError:
                 pass
     return None, 0
-
-
-def _plain(address: Address) -> Address:
-    """The IPv4 address that a mapped IPv6 address is only another way to write."""
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 # -- other ways out -----------------------------------------------------------------------------
