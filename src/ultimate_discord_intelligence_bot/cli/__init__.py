@@ -76,6 +76,13 @@ def run_command(
             min=1, help="Of a playlist, channel or feed: at most so many.", show_default=False
         ),
     ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate",
+            help="Tell what the language model would cost, and stop before it is asked.",
+        ),
+    ] = False,
     since: Annotated[
         datetime | None,
         typer.Option(
@@ -88,7 +95,7 @@ def run_command(
     """Analyse recordings and write a briefing of each."""
     from .run import Request, run
 
-    chosen = Request(depth, out, fresh, limit, since.date() if since else None)
+    chosen = Request(depth, out, fresh, limit, since.date() if since else None, estimate)
     raise typer.Exit(run(inputs, chosen, as_json=json))
 
 
@@ -147,6 +154,52 @@ def list_models_command(
     from .models import list_models
 
     raise typer.Exit(list_models(as_json=json))
+
+
+knowledge = typer.Typer(help="Your own documents as evidence: text, Markdown, HTML and PDF.")
+app.add_typer(knowledge, name="knowledge", no_args_is_help=True)
+
+
+@knowledge.command("add")
+def add_documents_command(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH…", help="Files, or folders with all below them.", show_default=False
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Take in documents; what is there already is left alone, what has changed is renewed."""
+    from .knowledge import add_documents
+
+    raise typer.Exit(add_documents(paths, as_json=json))
+
+
+@knowledge.command("list")
+def list_documents_command(
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+) -> None:
+    """Show the documents, their date and where they are."""
+    from .knowledge import list_documents
+
+    raise typer.Exit(list_documents(as_json=json))
+
+
+@knowledge.command("remove")
+def remove_documents_command(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH|ID…", help="Files, folders, or ids as `list` shows.", show_default=False
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+) -> None:
+    """Forget documents; the files themselves stay."""
+    from .knowledge import remove_documents
+
+    raise typer.Exit(remove_documents(names, as_json=json))
 
 
 _EVALUATE_HELP = """Measure the local analysts.
