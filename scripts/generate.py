@@ -51,9 +51,11 @@ def task_dependencies() -> str:
 A run is a chain of stages; each is one task of the crew and leaves one artifact of its own name.
 *Needs* are artifacts without which a stage cannot run. *Uses* are taken into account when they
 are there: when one is missing, the briefing says so. A *critical* stage that fails ends the run.
+A stage that *reasons* is done by an agent with the configured language model; where none is
+configured, or it gives no answer, the local analysts do it.
 
-| stage | phase | from depth | needs | uses | resource | critical | deadline |
-|---|---|---|---|---|---|---|---|
+| stage | phase | from depth | needs | uses | resource | reasons | critical | deadline |
+|---|---|---|---|---|---|---|---|---|
 {rows}
 
 ## The deepest plan as a graph
@@ -73,6 +75,7 @@ def _dependency_row(stage: Stage) -> str:
         ", ".join(stage.needs) or "–",
         ", ".join(stage.uses) or "–",
         stage.resource,
+        "yes" if stage.reasons else "no",
         "yes" if stage.critical else "no",
         f"{stage.deadline / 60:.0f} min",
     )

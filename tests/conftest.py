@@ -21,12 +21,15 @@ if "AUTOINTEL_TEST_ATTEMPTS" not in os.environ:
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, (str(OFFLINE), os.environ.get("PYTHONPATH")))
 )
-for variable in [v for v in os.environ if v.startswith(("AUTOINTEL_", "ENABLE_"))]:
+for variable in [v for v in os.environ if v.startswith(("AUTOINTEL_", "ENABLE_"))] + [
+    v for v in os.environ if v.endswith("_API_KEY")
+]:
     if not variable.startswith("AUTOINTEL_TEST_"):
         del os.environ[variable]
 
 # The hosts of the tests are on loopback, which links must not lead to otherwise.
 os.environ["AUTOINTEL_ALLOWED_HOSTS"] = "127.0.0.1"
+os.environ["AUTOINTEL_WIKIPEDIA"] = "off"
 
 import tests.offline.sitecustomize  # noqa: E402, F401
 

@@ -10,29 +10,58 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import structlog
 
 from .acquisition import parse_locator
 from .briefing import write_briefing
-from .errors import AutointelError, StageCrashed
+from .errors import AutointelError, ModelRefused, StageCrashed
 from .events import EventStream
+from .forecast import Forecast, forecast
+from .llm import Account, LanguageModel, Ledger, hush, open_model
+from .models.analysis import Chapters, Claims
 from .models.media import Acquisition
 from .models.report import Missing, Report
+from .models.transcript import Transcript
 from .observability import run_context
-from .plans import plan_for
+from .plans import FREE, only, plan_for
 from .runner import StageRunner
-from .runs import Run
+from .runs import Run, stable_id
 from .settings import Depth, Settings, load_settings
-from .stages import StageWork, memory_for
+from .stages import MOST_CHECKWORTHY, StageWork, memory_for
+
+if TYPE_CHECKING:
+    from .crew_builders import DeskOf
 
 _T = TypeVar("_T")
 _THREADS = 32
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has asked of the language model.
+
+    Attributes:
+        calls: requests that were answered.
+        reused: questions answered without a request, since they had been asked before.
+        cached_tokens: of the prompt tokens, those that the provider had kept.
+        dollars: None when the price is unknown.
+        by_stage: tokens read and written.
+    """
+
+    calls: int
+    reused: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    dollars: float | None
+    by_stage: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -46,6 +75,7 @@ class RunResult:
         reused: stages whose artifact was there already.
         phases: seconds by phase, from its first stage's start to its last stage's end.
         missing: stages without a result, and why.
+        spent: what was asked of the language model; None when none is configured.
         error: why the run failed.
     """
 
@@ -57,6 +87,7 @@ class RunResult:
     phases: dict[str, float] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     report: Report | None = None
+    spent: Spent | None = None
     error: AutointelError | None = None
 
 
@@ -114,26 +145,113 @@ class AutonomousIntelligenceOrchestrator:
         with run_context(run.id):
             return await in_own_loop(lambda: self._execute(run, url, out))
 
+    async def estimate(self, url: str, depth: str | None = None) -> Forecast:
+        """What the language model would cost for a recording. It is not asked.
+
+        The recording is fetched, transcribed and cut into chapters, which costs nothing and is
+        reused by the run that follows.
+
+        Args:
+            url: as for ``execute_autonomous_intelligence_workflow``.
+            depth: likewise.
+
+        Raises:
+            ModelRefused: no language model is configured, or it cannot be used.
+            AutointelError: the recording cannot be had.
+            ValueError: for an unknown depth.
+        """
+        settings = self._settings or load_settings()
+        wanted = Depth(depth) if depth else settings.depth
+        locator = await asyncio.to_thread(parse_locator, url, allow_files=self._allow_files)
+        run = Run(locator, wanted, settings)
+        with run_context(run.id):
+            return await in_own_loop(lambda: self._estimate(run))
+
+    async def _estimate(self, run: Run) -> Forecast:
+        async with AsyncExitStack() as opened:
+            memory = opened.enter_context(await asyncio.to_thread(memory_for, run.settings))
+            model = await asyncio.to_thread(open_model, run.settings)
+            if model is None:
+                raise ModelRefused("No language model is configured.", "Set AUTOINTEL_LLM.")
+            opened.push_async_callback(asyncio.to_thread, model.close)
+            await opened.enter_async_context(run.exclusively())
+            work = await opened.enter_async_context(StageWork(run, memory))
+            plan = only(plan_for(run.depth, run.settings), FREE)
+            runner = StageRunner(run, plan, work.all(), self.events)
+            await _kick_off(runner, None)
+            transcript = runner.artifact("speakers", Transcript)
+            if transcript is None:
+                raise StageCrashed("The crew ended without a transcript.")
+            claims = runner.artifact("claims", Claims)
+            found = len(claims.claims) if claims else 0
+            return forecast(
+                model,
+                run.settings,
+                run.depth,
+                transcript,
+                runner.artifact("chapters", Chapters),
+                min(found, MOST_CHECKWORTHY.get(run.depth, found)),
+            )
+
     async def _execute(self, run: Run, url: str, out: Path | None) -> RunResult:
         runner: StageRunner | None = None
+        desks: _Desks | None = None
         try:
-            with await asyncio.to_thread(memory_for, run.settings) as memory:
-                async with run.exclusively(), StageWork(run, memory) as work:
-                    runner = StageRunner(
-                        run, plan_for(run.depth, run.settings), work.all(), self.events
-                    )
-                    await _kick_off(runner)
-                    folder = await asyncio.to_thread(_write, runner, run, out)
+            async with AsyncExitStack() as opened:
+                memory = opened.enter_context(await asyncio.to_thread(memory_for, run.settings))
+                desks = await asyncio.to_thread(_Desks.open, run)
+                opened.push_async_callback(asyncio.to_thread, desks.close)
+                await opened.enter_async_context(run.exclusively())
+                work = await opened.enter_async_context(StageWork(run, memory))
+                plan = plan_for(run.depth, run.settings)
+                runner = StageRunner(run, plan, work.all(), self.events)
+                await _kick_off(runner, desks)
+                folder = await asyncio.to_thread(_write, runner, run, out)
         except AutointelError as error:
             log.info("run_failed", code=error.code, reason=error.message)
-            return _result(run, url, runner, error=error)
-        return _result(run, url, runner, out=folder)
+            return _result(run, url, runner, desks, error=error)
+        return _result(run, url, runner, desks, out=folder)
 
 
-async def _kick_off(runner: StageRunner) -> None:
+class _Desks:
+    """Where the stages of one run get their model; nowhere when none is configured.
+
+    Attributes:
+        ledger: what the run has used and may use.
+    """
+
+    def __init__(self, run: Run, model: LanguageModel | None) -> None:
+        self._run, self._model = run, model
+        self.ledger = model.ledger(run.settings, run.depth) if model else None
+
+    @classmethod
+    def open(cls, run: Run) -> Self:
+        """Reach for the configured model. Blocks."""
+        return cls(run, open_model(run.settings))
+
+    def close(self) -> None:
+        """Give the model back. Blocks."""
+        if self._model:
+            self._model.close()
+
+    @property
+    def for_stage(self) -> DeskOf | None:
+        """Gives the stage of a name its desk."""
+        model, ledger = self._model, self.ledger
+        if model is None or ledger is None:
+            return None
+        from .llm.crew import Desk
+
+        owner = stable_id("owner", self._run.tenant, self._run.source_id)
+        return lambda stage: Desk(model, Account(ledger, stage, owner))
+
+
+async def _kick_off(runner: StageRunner, desks: _Desks | None) -> None:
     from .crew_builders import build_intelligence_crew
 
-    await build_intelligence_crew(runner.plan, runner.run_stage).akickoff()
+    hush()
+    desk_of = desks.for_stage if desks else None
+    await build_intelligence_crew(runner.plan, runner.run_stage, desk_of).akickoff()
 
 
 def _write(runner: StageRunner, run: Run, out: Path | None) -> Path:
@@ -152,6 +270,7 @@ def _result(
     run: Run,
     url: str,
     runner: StageRunner | None,
+    desks: _Desks | None,
     *,
     out: Path | None = None,
     error: AutointelError | None = None,
@@ -167,7 +286,21 @@ def _result(
         phases=runner.phases(),
         missing=runner.missing,
         report=runner.artifact("briefing", Report),
+        spent=_spent(desks.ledger) if desks and desks.ledger else None,
         error=error,
+    )
+
+
+def _spent(ledger: Ledger) -> Spent:
+    total = ledger.total
+    return Spent(
+        calls=total.calls,
+        reused=total.reused,
+        prompt_tokens=total.prompt,
+        cached_tokens=total.cached,
+        completion_tokens=total.completion,
+        dollars=ledger.cost(total),
+        by_stage={stage: usage.total for stage, usage in ledger.by_stage.items()},
     )
 
 

@@ -5,56 +5,43 @@ Importing this module imports CrewAI (seconds); it first makes CrewAI silent and
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import yaml
 from pydantic import PrivateAttr, TypeAdapter
 
+from .llm import Message, Mind, Question, answered
+from .llm.question import A
+from .llm.quiet import import_crewai
 from .models.artifact import Model
 from .plans import Plan, Stage
 from .runner import StageOutcome
 
-_QUIET = {
-    "CREWAI_DISABLE_TELEMETRY": "true",
-    "CREWAI_TRACING_ENABLED": "false",
-    "CREWAI_DISABLE_VERSION_CHECK": "true",
-    "OTEL_SDK_DISABLED": "true",
-    "PYTHON_DOTENV_DISABLED": "1",
-}
+if TYPE_CHECKING:
+    from .llm.crew import Desk
+
+import_crewai()
+from crewai import Agent, Crew, Process, Task  # noqa: E402
+from crewai.agents.agent_builder.base_agent import BaseAgent  # noqa: E402
+from crewai.utilities.task_output_storage_handler import (  # noqa: E402
+    TaskOutputStorageHandler,
+)
 
 
-@contextmanager
-def _private_home() -> Iterator[None]:
-    """Let CrewAI write its ``secret.key`` to a folder of its own: it does so when imported."""
-    folder = Path(tempfile.gettempdir()) / f"autointel-crewai-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    os.environ.update(_QUIET, CREWAI_STORAGE_DIR=str(folder))
-    home = os.environ.get("HOME")
-    os.environ["HOME"] = str(folder)
-    try:
-        yield
-    finally:
-        if home is None:
-            del os.environ["HOME"]
-        else:
-            os.environ["HOME"] = home
+class Step(Protocol):
+    """Runs the stage of a name and tells what became of it; a mind answers its questions."""
+
+    async def __call__(self, name: str, mind: Mind | None = None) -> StageOutcome: ...
 
 
-with _private_home():
-    from crewai import Crew, Process, Task
-    from crewai.agents.agent_builder.base_agent import BaseAgent
-    from crewai.utilities.task_output_storage_handler import TaskOutputStorageHandler
-
-Step = Callable[[str], Awaitable[StageOutcome]]
-"""Runs the stage of a name and tells what became of it."""
+DeskOf: TypeAlias = "Callable[[str], Desk]"
+"""Gives the stage of a name its desk: where its agents get their model."""
 
 
 class AgentPrompt(Model):
@@ -119,6 +106,68 @@ class StageAgent(BaseAgent):
         return clone
 
 
+class Specialist(Agent):
+    """A specialist that reasons: runs one stage and answers its questions with a language model.
+
+    Every question is answered by an agent of its own, made after this one: agents are never
+    shared. They have no tools, and what they read is data.
+    """
+
+    _step: Step = PrivateAttr()
+    _desk: Desk = PrivateAttr()
+
+    @classmethod
+    def for_stage(cls, prompt: AgentPrompt, step: Step, desk: Desk) -> Specialist:
+        """A specialist for one task."""
+        specialist = cls(**_character(prompt), llm=desk.llm())
+        specialist._step, specialist._desk = step, desk
+        return specialist
+
+    async def aexecute_task(  # type: ignore[override]  # CrewAI also takes a model, unparsed
+        self, task: Any, context: str | None = None, tools: list[Any] | None = None
+    ) -> StageOutcome:
+        return await self._step(task.name, self)
+
+    def execute_task(
+        self, task: Any, context: str | None = None, tools: list[Any] | None = None
+    ) -> str:
+        raise NotImplementedError("The crew must be started with akickoff().")
+
+    async def ask(self, question: Question[A]) -> A:
+        """The validated answer to a question.
+
+        Raises:
+            LanguageModelError: there is none.
+        """
+
+        async def say(messages: Sequence[Message]) -> str:
+            llm = self._desk.llm(question)
+            agent = Agent(**_character(self), llm=llm)
+            try:
+                output = await agent.akickoff(
+                    [{"role": message.role, "content": message.content} for message in messages]
+                )
+            except asyncio.CancelledError:
+                llm.cancel()
+                raise
+            return output.raw
+
+        return await answered(question, say)
+
+
+def _character(who: AgentPrompt | Agent) -> dict[str, Any]:
+    """An agent that answers once, by itself, and lets failures through."""
+    return {
+        "role": who.role,
+        "goal": who.goal,
+        "backstory": who.backstory,
+        "max_iter": 1,
+        "max_retry_limit": 0,
+        "allow_delegation": False,
+        "verbose": False,
+    }
+
+
 class _NoOutputStorage(TaskOutputStorageHandler):
     """Keeps nothing: CrewAI's replay database is global, and a run resumes from its artifacts."""
 
@@ -141,13 +190,16 @@ class IntelligenceCrew(Crew):
     _task_output_handler: TaskOutputStorageHandler = PrivateAttr(default_factory=_NoOutputStorage)
 
 
-def build_intelligence_crew(plan: Plan, step: Step) -> IntelligenceCrew:
+def build_intelligence_crew(
+    plan: Plan, step: Step, desk_of: DeskOf | None = None
+) -> IntelligenceCrew:
     """A crew whose tasks are the stages of the plan, in its order.
 
     Args:
         plan: gives each task its ``context`` (what the stage reads) and ``async_execution``.
         step: runs a stage; called once for each task. A critical stage raises, which ends the
             crew; any other failure comes back as an outcome.
+        desk_of: where stages that reason get their model; without one no stage does.
 
     Returns:
         A crew to be started once, with ``akickoff()``.
@@ -156,7 +208,11 @@ def build_intelligence_crew(plan: Plan, step: Step) -> IntelligenceCrew:
     tasks: dict[str, Task] = {}
     for stage in plan.stages:
         prompt = prompts[stage.name]
-        agent = StageAgent.for_stage(agents[prompt.agent], step)
+        agent: BaseAgent = (
+            Specialist.for_stage(agents[prompt.agent], step, desk_of(stage.name))
+            if desk_of and stage.reasons
+            else StageAgent.for_stage(agents[prompt.agent], step)
+        )
         tasks[stage.name] = _task(stage, prompt, agent, tasks)
     return IntelligenceCrew(
         name=f"autointel-{plan.depth}",
@@ -170,7 +226,7 @@ def build_intelligence_crew(plan: Plan, step: Step) -> IntelligenceCrew:
     )
 
 
-def _task(stage: Stage, prompt: TaskPrompt, agent: StageAgent, earlier: Mapping[str, Task]) -> Task:
+def _task(stage: Stage, prompt: TaskPrompt, agent: BaseAgent, earlier: Mapping[str, Task]) -> Task:
     return Task(
         name=stage.name,
         description=prompt.description,

@@ -6,7 +6,7 @@ depend on each other. ``docs/analysis`` is generated from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
@@ -72,6 +72,7 @@ class Stage:
         deadline: seconds after which it is given up.
         group: the flag that lets it run beside its siblings; None means alone.
         option: what the user must ask for to have it; None means nothing.
+        reasons: whether a language model does it, where one is configured.
         parallel: whether it does so in this plan.
     """
 
@@ -85,6 +86,7 @@ class Stage:
     critical: bool = False
     group: Group | None = None
     option: Option | None = None
+    reasons: bool = False
     parallel: bool = field(default=False, compare=False)
 
     @property
@@ -143,6 +145,7 @@ _FINDINGS = (
     "perspectives",
 )
 _CHECKS = ("contradictions", "verdicts", "second_opinion", "signals")
+EVIDENCE = ("memory_evidence", "recording_evidence", "document_evidence", "source_evidence")
 _RECEIPTS = ("vector_memory", "graph_memory")
 
 _STAGES: tuple[Stage, ...] = (
@@ -205,7 +208,7 @@ _STAGES: tuple[Stage, ...] = (
             least=Depth.DEEP,
             group=Group.ANALYSIS,
         )
-        for name in ("emotions", "fallacies", "entities")
+        for name in ("emotions", "entities")
     ),
     Stage(
         "key_points",
@@ -216,12 +219,33 @@ _STAGES: tuple[Stage, ...] = (
         uses=("claims",),
     ),
     Stage(
+        "assertions",
+        Phase.VERIFICATION,
+        Resource.CPU,
+        10 * _MINUTE,
+        needs=("speakers", "claims"),
+        least=Depth.DEEP,
+        reasons=True,
+    ),
+    Stage(
         "summary",
         Phase.ANALYSIS,
         Resource.CPU,
         20 * _MINUTE,
         needs=(*_SPOKEN, "chapters", "key_points"),
         group=Group.ANALYSIS,
+        reasons=True,
+    ),
+    Stage(
+        "fallacies",
+        Phase.ANALYSIS,
+        Resource.CPU,
+        20 * _MINUTE,
+        needs=_SPOKEN,
+        uses=("chapters",),
+        least=Depth.DEEP,
+        group=Group.ANALYSIS,
+        reasons=True,
     ),
     Stage(
         "perspectives",
@@ -232,24 +256,24 @@ _STAGES: tuple[Stage, ...] = (
         uses=("claims",),
         least=Depth.DEEP,
         group=Group.ANALYSIS,
+        reasons=True,
     ),
-    Stage(
-        "memory_evidence",
-        Phase.VERIFICATION,
-        Resource.IO,
-        20 * _MINUTE,
-        needs=(*_SPOKEN, "claims"),
-        least=Depth.DEEP,
-        group=Group.FACT_CHECKING,
-    ),
-    Stage(
-        "recording_evidence",
-        Phase.VERIFICATION,
-        Resource.CPU,
-        20 * _MINUTE,
-        needs=(*_SPOKEN, "acquisition", "claims"),
-        least=Depth.DEEP,
-        group=Group.FACT_CHECKING,
+    *(
+        Stage(
+            name,
+            Phase.VERIFICATION,
+            resource,
+            20 * _MINUTE,
+            needs=(*_SPOKEN, "claims", "assertions", *more),
+            least=Depth.DEEP,
+            group=Group.FACT_CHECKING,
+        )
+        for name, resource, more in (
+            ("memory_evidence", Resource.IO, ()),
+            ("recording_evidence", Resource.CPU, ("acquisition",)),
+            ("document_evidence", Resource.CPU, ()),
+            ("source_evidence", Resource.IO, ()),
+        )
     ),
     Stage(
         "contradictions",
@@ -264,18 +288,20 @@ _STAGES: tuple[Stage, ...] = (
         "verdicts",
         Phase.VERIFICATION,
         Resource.CPU,
-        10 * _MINUTE,
-        needs=("speakers", "claims"),
-        uses=("memory_evidence", "recording_evidence"),
+        30 * _MINUTE,
+        needs=("speakers", "assertions"),
+        uses=EVIDENCE,
         least=Depth.DEEP,
+        reasons=True,
     ),
     Stage(
         "second_opinion",
         Phase.VERIFICATION,
         Resource.IO,
         20 * _MINUTE,
-        needs=("embedding", "claims", "verdicts"),
+        needs=("embedding", "claims", "assertions", "verdicts"),
         least=Depth.EXPERIMENTAL,
+        reasons=True,
     ),
     Stage(
         "signals",
@@ -302,7 +328,7 @@ _STAGES: tuple[Stage, ...] = (
         Resource.IO,
         30 * _MINUTE,
         needs=("acquisition", "speakers"),
-        uses=("claims", "chapters"),
+        uses=("claims", "chapters", "verdicts", "second_opinion"),
         least=Depth.DEEP,
         group=Group.MEMORY_OPS,
     ),
@@ -312,7 +338,7 @@ _STAGES: tuple[Stage, ...] = (
         Resource.CPU,
         10 * _MINUTE,
         needs=("acquisition", "speakers"),
-        uses=_FINDINGS + _CHECKS + _RECEIPTS,
+        uses=_FINDINGS + EVIDENCE + _CHECKS + _RECEIPTS,
         critical=True,
     ),
 )
@@ -330,6 +356,24 @@ def plan(depth: Depth, flags: Flags, options: Set[Option] = frozenset()) -> Plan
     ]
     names = {stage.name for stage in chosen}
     return Plan(depth, tuple(_fit(stage, names, flags) for stage in chosen))
+
+
+FREE = (
+    "acquisition",
+    "transcription",
+    "diarization",
+    "embedding",
+    "speakers",
+    "chapters",
+    "claims",
+)
+"""Stages that cost nothing and tell what the others will."""
+
+
+def only(whole: Plan, names: Collection[str]) -> Plan:
+    """The part of a plan that makes these artifacts, one by one; what they need is among them."""
+    chosen = (stage for stage in whole.stages if stage.name in names)
+    return Plan(whole.depth, tuple(replace(stage, parallel=False) for stage in chosen))
 
 
 def plan_for(depth: Depth, settings: Settings) -> Plan:

@@ -12,6 +12,7 @@ import structlog
 
 from .errors import AutointelError, StageCrashed, StageTimedOut
 from .events import EventStream, Kind, Progress, StageEvent
+from .llm import Mind
 from .models.artifact import Model, Storable
 from .models.report import Missing
 from .plans import Plan, Stage
@@ -43,11 +44,18 @@ class Inputs:
 
     Attributes:
         missing: stages of the run that have given no result so far.
+        mind: answers questions, where a language model is configured and the stage reasons.
     """
 
-    def __init__(self, artifacts: Mapping[str, Any], missing: tuple[Missing, ...] = ()) -> None:
+    def __init__(
+        self,
+        artifacts: Mapping[str, Any],
+        missing: tuple[Missing, ...] = (),
+        mind: Mind | None = None,
+    ) -> None:
         self._artifacts = artifacts
         self.missing = missing
+        self.mind = mind
 
     @property
     def names(self) -> frozenset[str]:
@@ -132,8 +140,12 @@ class StageRunner:
             found[self.plan.stage(name).phase] = (min(first, began), max(last, ended))
         return {str(phase): last - first for phase, (first, last) in found.items()}
 
-    async def run_stage(self, name: str) -> StageOutcome:
+    async def run_stage(self, name: str, mind: Mind | None = None) -> StageOutcome:
         """Run a stage, or find its artifact.
+
+        Args:
+            name: of the stage.
+            mind: answers its questions.
 
         Raises:
             AutointelError: when a critical stage fails; others return a failed outcome.
@@ -141,7 +153,7 @@ class StageRunner:
         stage = self.plan.stage(name)
         began = time.monotonic()
         try:
-            outcome = await self._reuse_or_do(stage, began)
+            outcome = await self._reuse_or_do(stage, began, mind)
         except AutointelError as error:
             outcome = self._fail(stage, began, error)
             if stage.critical:
@@ -151,7 +163,7 @@ class StageRunner:
         self.outcomes[name] = outcome
         return outcome
 
-    async def _reuse_or_do(self, stage: Stage, began: float) -> StageOutcome:
+    async def _reuse_or_do(self, stage: Stage, began: float, mind: Mind | None) -> StageOutcome:
         absent = [name for name in stage.needs if name not in self._artifacts]
         if absent:
             return self._skip(stage, absent)
@@ -162,7 +174,7 @@ class StageRunner:
             if found is not None and work.holds(found[0]):
                 return self._keep(stage, began, "reused", *found)
         self._emit(stage, "started")
-        artifact = await self._do(stage, work)
+        artifact = await self._do(stage, work, mind)
         written = await asyncio.to_thread(self._run.artifacts.write, stage.name, key, artifact)
         return self._keep(stage, began, "done", artifact, written)
 
@@ -175,7 +187,7 @@ class StageRunner:
         }
         return artifact_key(stage.name, work.version, made_from)
 
-    async def _do(self, stage: Stage, work: Work) -> Storable:
+    async def _do(self, stage: Stage, work: Work, mind: Mind | None) -> Storable:
         read = {name: self._artifacts[name] for name in stage.inputs if name in self._artifacts}
 
         def progress(fraction: float | None, message: str) -> None:
@@ -183,7 +195,7 @@ class StageRunner:
 
         try:
             async with asyncio.timeout(stage.deadline):
-                return await work.do(Inputs(read, self.missing), progress)
+                return await work.do(Inputs(read, self.missing, mind), progress)
         except AutointelError:
             raise
         except TimeoutError as error:

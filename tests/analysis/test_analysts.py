@@ -197,7 +197,7 @@ def test_the_analysts_are_for_english(language: str | None, expected: bool) -> N
 def test_each_analyst_of_a_report_says_how_it_works_and_what_was_measured() -> None:
     methods = {
         method.name: method.description
-        for method in describe(stage.name for stage in plan(Depth.DEEP, Flags()).stages)
+        for method in describe((s.name for s in plan(Depth.DEEP, Flags()).stages), {})
     }
 
     assert set(methods) == {
@@ -215,4 +215,4 @@ def test_each_analyst_of_a_report_says_how_it_works_and_what_was_measured() -> N
     for name in ("Chapters and topics", "Claims", "Possible fallacies", "Sentiment", "Emotions"):
         assert any(character.isdigit() for character in methods[name])
     assert "{" not in "".join(methods.values())
-    assert [method.name for method in describe(["claims"])] == ["Claims"]
+    assert [method.name for method in describe(["claims"], {})] == ["Claims"]

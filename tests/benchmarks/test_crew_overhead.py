@@ -27,7 +27,7 @@ class Recorder:
         self.seconds = seconds
         self.ran: set[str] = set()
 
-    async def __call__(self, name: str) -> StageOutcome:
+    async def __call__(self, name: str, mind: object = None) -> StageOutcome:
         await asyncio.sleep(self.seconds.get(name, 0.0))
         self.ran.add(name)
         return StageOutcome(stage=name, status="done", seconds=0.0)

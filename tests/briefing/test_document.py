@@ -1,4 +1,4 @@
-"""The four files together."""
+"""The five files together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from ultimate_discord_intelligence_bot.briefing import (
     document,
     render_json,
+    render_jsonld,
     render_markdown,
     render_webvtt,
     write_briefing,
@@ -19,18 +20,18 @@ from ultimate_discord_intelligence_bot.models.report import Report
 ROOT = Path(__file__).parents[2]
 
 
-def test_four_files_are_written(report: Report, sound: Path, tmp_path: Path) -> None:
+def test_five_files_are_written(report: Report, sound: Path, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "out"
     paths = write_briefing(report, folder, media=sound, embed_limit_mb=20)
-    assert paths == tuple(
-        folder / name for name in ("report.json", "report.md", "report.html", "transcript.vtt")
-    )
+    names = ("report.json", "report.md", "report.html", "transcript.vtt", "claims.jsonld")
+    assert paths == tuple(folder / name for name in names)
     assert sorted(folder.iterdir()) == sorted(paths)
     assert Report.decode(paths[0].read_bytes()) == report
     assert paths[0].read_text() == render_json(report)
     assert paths[1].read_text() == render_markdown(report)
     assert "data:audio/ogg;base64," in paths[2].read_text()
     assert paths[3].read_text() == render_webvtt(report)
+    assert paths[4].read_text() == render_jsonld(report)
 
 
 def test_the_same_report_gives_the_same_bytes(report: Report, sound: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from ultimate_discord_intelligence_bot.settings import Depth
 EVERYTHING = plan(Depth.EXPERIMENTAL, Flags(), set(Option))
 
 
-async def done(name: str) -> StageOutcome:
+async def done(name: str, mind: object = None) -> StageOutcome:
     return StageOutcome(stage=name, status="done", seconds=0.0, artifact=f"made-by-{name}")
 
 
@@ -85,7 +85,7 @@ async def test_parallel_tasks_overlap() -> None:
     running: set[str] = set()
     together: set[frozenset[str]] = set()
 
-    async def overlap(name: str) -> StageOutcome:
+    async def overlap(name: str, mind: object = None) -> StageOutcome:
         running.add(name)
         await asyncio.sleep(0.02)
         together.add(frozenset(running))
@@ -100,7 +100,7 @@ async def test_parallel_tasks_overlap() -> None:
 async def test_a_critical_failure_ends_the_crew_with_its_own_error() -> None:
     started = []
 
-    async def fail(name: str) -> StageOutcome:
+    async def fail(name: str, mind: object = None) -> StageOutcome:
         started.append(name)
         if name == "transcription":
             raise NotFound("Gone.")
@@ -115,7 +115,7 @@ async def test_many_crews_at_once_do_not_meet() -> None:
     async def one(number: int) -> set[str]:
         seen = set()
 
-        async def step(name: str) -> StageOutcome:
+        async def step(name: str, mind: object = None) -> StageOutcome:
             seen.add(f"{number}:{name}")
             await asyncio.sleep(0.001)
             return await done(name)

@@ -39,6 +39,9 @@ SUPPORTS = [
         "Light travels 299,792 kilometers per second.",
     ),
     ("Germany exports 1.5 million cars.", "Germany exports one and a half million cars."),
+    ("The labour ministry has 40 programmes.", "The labor ministry has 40 programs."),
+    ("The organisation runs 12 theatres.", "The organization runs twelve theaters."),
+    ("The US has 50 governors.", "The United States has fifty governors."),
 ]
 
 REFUTES = [
@@ -62,6 +65,11 @@ REFUTES = [
     ),
     ("There is evidence for life on Venus.", "There is no evidence for life on Venus."),
     ("The dam has never failed a safety test.", "The dam has failed a safety test."),
+    (
+        "The island has under 23.5 million people in summer.",
+        "The island has more than 24 million people in summer.",
+    ),
+    ("The band played over 33 concerts in Berlin.", "The band played 33 concerts in Berlin."),
 ]
 
 RELATED = [
@@ -111,6 +119,8 @@ RELATED = [
     ("The river flows for 40 percent of winter.", "The river flows for 41 percent of winter."),
     ("The school has about 500 pupils in town.", "The school has 430 pupils in town."),
     ("At least 5 judges left the court.", "At least 9 judges left the court."),
+    ("At least 33 concerts were in Berlin.", "At most 33 concerts were in Berlin."),
+    ("The town counted 40 deaths in winter.", "The town counted 50 people in winter."),
     # negation that denies nothing, or not this
     ("Vaccines are safe for children.", "Vaccines are not only safe for children."),
     ("The drug is not only safe but cheap.", "The drug is safe but cheap."),

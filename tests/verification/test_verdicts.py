@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -12,10 +13,16 @@ from ultimate_discord_intelligence_bot.models.artifact import Vectors
 from ultimate_discord_intelligence_bot.models.media import Source
 from ultimate_discord_intelligence_bot.models.memory import Hit
 from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
-from ultimate_discord_intelligence_bot.models.verification import EvidenceSet, Label
+from ultimate_discord_intelligence_bot.models.verification import (
+    Assertions,
+    EvidenceSet,
+    Label,
+    Verdict,
+)
 from ultimate_discord_intelligence_bot.verification import (
     Retriever,
     challenge,
+    choose,
     find_contradictions,
     gather_from_memory,
     gather_from_transcript,
@@ -23,6 +30,7 @@ from ultimate_discord_intelligence_bot.verification import (
 )
 
 WALKED = "Twelve people walked on the Moon."
+TODAY = date(2024, 5, 1)
 NINETEEN = "Nineteen people walked on the Moon."
 SOURCE = Source(id="here", url="https://example.org/here", title="Here", platform="example")
 
@@ -83,10 +91,18 @@ def _remembering(*hits: Hit) -> Retriever:
     return retrieve
 
 
+def _nothing_before(texts: Sequence[str]) -> dict[str, Verdict]:
+    return {}
+
+
+def _chosen(claims: Claims, limit: int | None = None) -> Assertions:
+    return choose(claims, limit, _nothing_before)
+
+
 async def _judged(*hits: Hit) -> tuple[Label, str, int]:
-    claims = _claims(WALKED)
-    evidence = await gather_from_memory(claims, _alike(1).array, _remembering(*hits))
-    [verdict] = judge(claims, [evidence], None).verdicts
+    chosen = _chosen(_claims(WALKED))
+    evidence = await gather_from_memory(chosen, _alike(1).array, _remembering(*hits))
+    [verdict] = judge(chosen, [evidence], TODAY).verdicts
     return verdict.label, verdict.explanation, len(verdict.evidence)
 
 
@@ -121,7 +137,7 @@ async def test_what_is_only_similar_settles_nothing() -> None:
 async def test_without_memory_there_is_not_enough_evidence() -> None:
     label, why, count = await _judged()
     assert label is Label.NOT_ENOUGH_EVIDENCE
-    assert why.startswith("Nothing that is remembered")
+    assert why.startswith("Nothing that was found")
     assert count == 0
 
 
@@ -130,9 +146,8 @@ async def test_what_is_not_similar_is_no_evidence() -> None:
 
 
 async def test_evidence_leads_back_to_its_moment() -> None:
-    claims = _claims(WALKED)
     retrieve = _remembering(_hit(NINETEEN, "news"))
-    found = await gather_from_memory(claims, _alike(1).array, retrieve)
+    found = await gather_from_memory(_chosen(_claims(WALKED)), _alike(1).array, retrieve)
     [evidence] = found.found["c0"]
     assert evidence.url == "https://example.org/news#t=3"
     assert (evidence.published, evidence.start) == (date(2020, 1, 2), 3.0)
@@ -141,21 +156,23 @@ async def test_evidence_leads_back_to_its_moment() -> None:
 
 async def test_no_claims_need_no_memory() -> None:
     nothing = Vectors(np.zeros((0, 4), np.float32))
-    found = await gather_from_memory(_claims(), nothing.array, _remembering())
+    none = _chosen(_claims())
+    found = await gather_from_memory(none, nothing.array, _remembering())
     assert found == EvidenceSet(found={})
-    assert gather_from_transcript(_claims(), _transcript("Hello."), _alike(1), SOURCE) == found
-    assert judge(_claims(), [found], None).verdicts == ()
+    hello = _transcript("Hello.")
+    assert gather_from_transcript(none, nothing.array, hello, _alike(1), SOURCE) == found
+    assert judge(none, [found], TODAY).verdicts == ()
 
 
 def test_the_recording_itself_is_context_and_proves_nothing() -> None:
-    claims = _claims(WALKED)
+    chosen = _chosen(_claims(WALKED))
     transcript = _transcript(WALKED, "12 people walked on the Moon.", NINETEEN, "Good evening.")
-    found = gather_from_transcript(claims, transcript, _alike(4), SOURCE)
+    found = gather_from_transcript(chosen, _alike(1).array, transcript, _alike(4), SOURCE)
     evidence = found.found["c0"]
     assert [e.stance for e in evidence] == ["supports", "refutes", "related"]
     assert {e.found_by for e in evidence} == {"this recording"}
     assert evidence[0].url == "https://example.org/here#t=10"
-    [verdict] = judge(claims, [found], None).verdicts
+    [verdict] = judge(chosen, [found], TODAY).verdicts
     assert verdict.label is Label.NOT_ENOUGH_EVIDENCE
     assert verdict.evidence == evidence
     assert "context" in verdict.explanation
@@ -163,18 +180,19 @@ def test_the_recording_itself_is_context_and_proves_nothing() -> None:
 
 def test_the_most_checkworthy_claims_are_checked() -> None:
     claims = _claims("a", "b", "c", scores=(0.5, 0.9, 0.7))
-    assert [v.claim for v in judge(claims, [], 2).verdicts] == ["c1", "c2"]
-    assert [v.claim for v in judge(claims, [], None).verdicts] == ["c0", "c1", "c2"]
+    for limit, expected in ((2, ["c1", "c2"]), (None, ["c0", "c1", "c2"])):
+        verdicts = judge(_chosen(claims, limit), [], TODAY).verdicts
+        assert [verdict.claim for verdict in verdicts] == expected
 
 
 async def test_a_second_opinion_finds_what_speaks_against_a_verdict() -> None:
-    claims, vectors = _claims(WALKED, "Nothing of note."), _alike(2).array
+    chosen, vectors = _chosen(_claims(WALKED, "Nothing of note.")), _alike(2).array
     nearest = [_hit("12 people walked on the Moon.", f"s{i:02}", 0.9) for i in range(25)]
     retrieve = _remembering(*nearest, _hit(NINETEEN, "news", 0.5))
-    evidence = await gather_from_memory(claims, vectors, retrieve)
-    first = judge(claims, [evidence], None)
+    evidence = await gather_from_memory(chosen, vectors, retrieve)
+    first = judge(chosen, [evidence], TODAY)
     assert [v.label for v in first.verdicts] == [Label.SUPPORTED, Label.NOT_ENOUGH_EVIDENCE]
-    second = await challenge(first, claims, vectors, retrieve)
+    second = await challenge(first, chosen, vectors, retrieve)
     assert [v.label for v in second.verdicts] == [Label.CONFLICTING, Label.NOT_ENOUGH_EVIDENCE]
     assert {e.stance for e in second.verdicts[0].evidence} == {"supports", "refutes"}
     assert "wider search found that one other recording refutes" in second.verdicts[0].explanation
@@ -182,10 +200,10 @@ async def test_a_second_opinion_finds_what_speaks_against_a_verdict() -> None:
 
 
 async def test_a_second_opinion_that_finds_nothing_says_so() -> None:
-    claims, vectors = _claims(WALKED), _alike(1).array
+    chosen, vectors = _chosen(_claims(WALKED)), _alike(1).array
     retrieve = _remembering(_hit(WALKED, "news"), _hit("Cheese is old.", "show", 0.5))
-    evidence = await gather_from_memory(claims, vectors, retrieve)
-    second = await challenge(judge(claims, [evidence], None), claims, vectors, retrieve)
+    evidence = await gather_from_memory(chosen, vectors, retrieve)
+    second = await challenge(judge(chosen, [evidence], TODAY), chosen, vectors, retrieve)
     assert second.verdicts[0].label is Label.SUPPORTED
     assert "through one passage found nothing against" in second.verdicts[0].explanation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from ..models.media import primary_tag
 from ..models.report import Method
@@ -18,17 +18,41 @@ def applies_to(language: str | None) -> bool:
     return language is None or primary_tag(language) in {"en", "eng"}
 
 
-def describe(stages: Iterable[str]) -> tuple[Method, ...]:
+def describe(stages: Iterable[str], models: Mapping[str, str]) -> tuple[Method, ...]:
     """How each part was made, how well that works by measurement, and where it ends.
 
     Args:
         stages: those whose findings are in the report.
+        models: the language model that reasoned a stage, for those that one has.
     """
     done = set(stages)
     return tuple(
-        Method(name=name, description=tell())
+        Method(
+            name=name, description=_reasoned(stage, models[stage]) if stage in models else tell()
+        )
         for stage, (name, tell) in _METHODS.items()
         if stage in done
+    )
+
+
+def _reasoned(stage: str, model: str) -> str:
+    """How a part was made that a language model reasoned."""
+    if stage == "summary":
+        return (
+            f"The language model {model} read the recording stretch by stretch and wrote the "
+            "sentences in its own words; each leads to what was said, and what was not found "
+            "there was left out. Beside it stand sentences of the recording, word for word, chosen "
+            "by the local analysts."
+        )
+    if stage == "fallacies":
+        return (
+            f"Marked by the language model {model}, with the words it means. How sure it calls "
+            "itself was not measured. A mark does not say that the conclusion is false, nor that "
+            "anybody meant to mislead."
+        )
+    return (
+        f"Found by the language model {model}, which read the recording stretch by stretch; "
+        "whatever it could not show in words that were said was left out."
     )
 
 

@@ -1,6 +1,7 @@
-"""The briefing: a report as JSON, Markdown, a web page and captions."""
+"""The briefing: a report as JSON, Markdown, a web page, captions and ClaimReviews."""
 
 from .captions import render_webvtt
+from .claimreview import render_jsonld
 from .composition import compose
 from .document import render_json, write_briefing
 from .markdown import render_markdown
@@ -12,6 +13,7 @@ __all__ = [
     "media_player",
     "render_html",
     "render_json",
+    "render_jsonld",
     "render_markdown",
     "render_webvtt",
     "write_briefing",

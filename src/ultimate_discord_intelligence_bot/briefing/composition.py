@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from ..models.analysis import (
@@ -24,9 +25,10 @@ from ..models.analysis import (
 )
 from ..models.media import Acquisition, Source
 from ..models.memory import Receipt
+from ..models.reasoning import Reasoned
 from ..models.report import Linked, Method, Missing, Report
 from ..models.transcript import Segment, Transcript
-from ..models.verification import Contradictions, Label, Statement, Verdict, Verdicts
+from ..models.verification import Contradictions, EvidenceSet, Label, Statement, Verdict, Verdicts
 from .proof import Proof
 
 _ROUNDING = 0.01  # seconds that a time may lose on its way through a store
@@ -52,6 +54,7 @@ def compose(
     signals: TrustSignals | None = None,
     verdicts: Verdicts | None = None,
     contradictions: Contradictions | None = None,
+    evidence: Sequence[EvidenceSet] = (),
     receipts: tuple[Receipt, ...] = (),
     missing: tuple[Missing, ...] = (),
     methods: tuple[Method, ...] = (),
@@ -79,6 +82,7 @@ def compose(
         signals: see ``chapters``.
         verdicts: see ``chapters``; those on claims that are left out go with them.
         contradictions: see ``chapters``.
+        evidence: what was sought for the verdicts, one set for each kind of place.
         receipts: what the memory confirmed.
         missing: stages that gave no result.
         methods: how the parts were made, for the reader.
@@ -97,12 +101,20 @@ def compose(
     proven = [_proven(verdict, source, segments) for verdict in judged]
     dropped = sum(len(v.evidence) for v in judged) - sum(len(v.evidence) for v in proven)
     dropped += len(clashes) - len(founded_clashes)
+    reasoned: dict[str, Reasoned | None] = {
+        "summary": summary,
+        "fallacies": fallacies,
+        "perspectives": perspectives,
+        "verdicts": verdicts,
+    }
+    dropped += sum(part.dropped for part in reasoned.values() if part)
     report = Report(
         run_id=run_id,
         depth=depth,
         source=source,
         acquired_at=acquisition.acquired_at,
         transcript=transcript,
+        abstract=proof.keep(summary.abstract) if summary and summary.abstract else None,
         summary=_link(proof.keep(summary.sentences) if summary else None, source),
         chapters=_link(chapters.chapters if chapters else None, source),
         topics=chapters.topics if chapters else None,
@@ -125,9 +137,25 @@ def compose(
             f"{receipt.store} memory ({receipt.records} records)" for receipt in receipts
         ),
         missing=missing,
+        notes=_notes(reasoned, evidence),
+        models={name: part.model for name, part in reasoned.items() if part and part.model},
+        sources=tuple(dict.fromkeys(name for found in evidence for name in found.asked)),
         methods=methods,
     )
     return report.model_copy(update={"unfounded": dropped + proof.dropped})
+
+
+def _notes(
+    reasoned: Mapping[str, Reasoned | None], evidence: Sequence[EvidenceSet]
+) -> tuple[str, ...]:
+    """What was done in another way than asked, each thing once."""
+    parts: dict[str, list[str]] = {}
+    for name, part in reasoned.items():
+        for gap in part.gaps if part else ():
+            parts.setdefault(gap, []).append(name)
+    gaps = [f"{' and '.join(names).capitalize()}: {gap}" for gap, names in parts.items()]
+    failures = (failure for found in evidence for failure in found.failures)
+    return tuple(dict.fromkeys([*gaps, *(f"Evidence: {failure}" for failure in failures)]))
 
 
 def _was_said(statement: Statement, source: Source, segments: tuple[Segment, ...]) -> bool:

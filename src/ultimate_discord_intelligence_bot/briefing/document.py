@@ -8,6 +8,7 @@ from ..errors import StorageError
 from ..models.report import Report
 from ..runs import write_atomically
 from .captions import render_webvtt
+from .claimreview import render_jsonld
 from .markdown import render_markdown
 from .page import media_player, render_html
 
@@ -20,7 +21,7 @@ def render_json(report: Report) -> str:
 def write_briefing(
     report: Report, folder: Path, *, media: Path | None, embed_limit_mb: float
 ) -> tuple[Path, ...]:
-    """Write ``report.json``, ``report.md``, ``report.html`` and ``transcript.vtt``.
+    """Write the report as JSON, Markdown and HTML, its transcript and its ClaimReviews.
 
     All are rendered before the first is written, and each is replaced at once.
 
@@ -31,7 +32,8 @@ def write_briefing(
         embed_limit_mb: media up to this many megabytes is put inside the page.
 
     Returns:
-        The paths, in the order above.
+        The paths: ``report.json``, ``report.md``, ``report.html``, ``transcript.vtt`` and
+        ``claims.jsonld``.
 
     Raises:
         StorageError: the folder cannot be written, or the media cannot be read.
@@ -50,6 +52,7 @@ def write_briefing(
         "report.md": render_markdown(report),
         "report.html": render_html(report, player),
         "transcript.vtt": render_webvtt(report),
+        "claims.jsonld": render_jsonld(report),
     }
     for name, text in texts.items():
         write_atomically(folder / name, text.encode())

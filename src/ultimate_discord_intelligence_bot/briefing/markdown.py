@@ -19,19 +19,23 @@ from .wording import (
     clock,
     confidence,
     counted,
+    deciding,
     depth_note,
     fidelity_note,
     gaps,
     has,
     mood,
     one_line,
+    provenance,
     safe_link,
     share_of,
     signed,
     source_facts,
     source_name,
+    sureness,
     tally,
     transcript_note,
+    undecided,
     unfounded_note,
 )
 
@@ -80,6 +84,11 @@ def _head(report: Report) -> Iterator[str]:
         yield ""
         names = ", ".join(escape(missing.stage) for missing in report.missing)
         yield f"**This briefing is incomplete:** {names}. See “What is missing”."
+    if report.notes:
+        yield ""
+        yield "**Done in another way than asked:**"
+        yield ""
+        yield from (f"- {escape(note)}" for note in report.notes)
     if caveat := caveats(report):
         yield ""
         yield f"**About the transcript:** {escape(caveat)}"
@@ -99,6 +108,17 @@ def _heading(report: Report, title: str, stage: str, found: Sized | None) -> Ite
 def _summary(report: Report) -> Iterator[str]:
     yield from _heading(report, "Summary", "summary", report.summary)
     exact = report.transcript.exact
+    if report.abstract:
+        model = report.models.get("summary", "a language model")
+        yield f"In the words of {escape(model)}; every sentence leads to what was said:"
+        yield ""
+    for sentence in report.abstract or ():
+        moments = (_moment(quote.start, report.source.at(quote.start)) for quote in sentence.quotes)
+        yield f"- {escape(sentence.text)} ({', '.join(moments)})"
+    if report.abstract and report.summary:
+        yield ""
+        yield "In the recording's own sentences:"
+        yield ""
     for linked in report.summary or ():
         item = linked.item
         yield f"- {_quote(item.start, linked.url, item.speaker, item.text, exact=exact)}"
@@ -172,18 +192,23 @@ def _verdict(claim: Claim, verdict: Verdict | None) -> Iterator[str]:
     if verdict is None:
         yield f"- Not checked: its check-worthiness is {claim.score:.0%}."
         return
-    yield f"- {MARKS[verdict.label]} **{verdict.label.value}.** {escape(verdict.explanation)}"
-    for evidence in verdict.evidence:
+    for evidence in (*deciding(verdict), *undecided(verdict)):
         yield f"- Evidence, {_evidence(evidence)}"
+    for part in verdict.parts:
+        yield f"- Part: {escape(part.text)} {MARKS[part.label]} {part.label.value}"
+    yield f"- {MARKS[verdict.label]} **{verdict.label.value}.** {escape(verdict.explanation)}"
+    if sure := sureness(verdict):
+        yield f"- {escape(sure)}"
+    if verdict.earlier:
+        day = f", on {verdict.checked.isoformat()}" if verdict.checked else ""
+        yield f"- Checked before{day}, in {escape(verdict.earlier.title)}."
 
 
 def _evidence(evidence: Evidence) -> str:
-    where = [escape(evidence.title)]
-    if evidence.published:
-        where.append(evidence.published.isoformat())
-    where.append(f"found in {escape(evidence.found_by)}")
-    where.append(f"similarity {evidence.similarity:.2f}")
+    where = [escape(evidence.title), escape(provenance(evidence))]
     reason = f" {escape(evidence.reason)}." if evidence.reason else ""
+    if evidence.quote:
+        reason += f" Cited: “{escape(evidence.quote)}”."
     quote = _quote(evidence.start, evidence.url, evidence.speaker, evidence.passage)
     return f"{evidence.stance}: {quote} ({', '.join(where)}){reason}"
 
@@ -317,6 +342,9 @@ def _methods(report: Report) -> Iterator[str]:
     yield f"- {escape(transcript_note(report))}"
     for method in report.methods:
         yield f"- **{escape(method.name)}**: {escape(method.description)}"
+    if report.sources:
+        asked = escape(", ".join(report.sources))
+        yield f"- Evidence was sought in {asked}, and in everything remembered."
     if report.remembered:
         yield f"- Remembered in {escape('; '.join(report.remembered))}."
     if note := depth_note(report):

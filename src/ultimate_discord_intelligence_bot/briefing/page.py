@@ -20,6 +20,7 @@ from ..models.report import Linked, Report
 from ..models.transcript import Segment
 from ..models.verification import Label
 from . import wording
+from .claimreview import claim_reviews, embedded
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -146,6 +147,7 @@ def render_html(report: Report, player: Player | None = None) -> str:
         duration=_duration(report),
         segment_at=_finder(report),
         mood=wording.mood(report) if report.sentiment is not None else None,
+        reviews=embedded(claim_reviews(report)),
         words=wording,
         tone=_TONES.get,
     )

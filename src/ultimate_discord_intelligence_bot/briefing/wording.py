@@ -19,7 +19,7 @@ from ..models.analysis import (
     Signal,
 )
 from ..models.report import Report
-from ..models.verification import Label
+from ..models.verification import Evidence, Label, Verdict
 
 MARKS: dict[Label, str] = {
     Label.SUPPORTED: "✓",
@@ -243,6 +243,58 @@ def mood(report: Report) -> Mood:
 def confidence(fallacy: Fallacy) -> str:
     """How sure the analyst is, in words that do not accuse."""
     return f"may be {one_line(fallacy.label)}, {fallacy.confidence:.0%} sure"
+
+
+def deciding(verdict: Verdict) -> tuple[Evidence, ...]:
+    """The evidence that says something about the claim."""
+    return tuple(e for e in verdict.evidence if e.stance != "related")
+
+
+def undecided(verdict: Verdict) -> tuple[Evidence, ...]:
+    """The evidence that is about the same and settles nothing."""
+    return tuple(e for e in verdict.evidence if e.stance == "related")
+
+
+def sureness(verdict: Verdict) -> str:
+    """What the confidence of a verdict means, in one sentence; empty where there is none."""
+    if verdict.confidence is None:
+        return ""
+    if verdict.method == "comparison":
+        return (
+            "Found by comparing words and figures; where it was measured, "
+            f"{verdict.confidence:.0%} of such findings were right about what the evidence says."
+        )
+    return (
+        f"Judged by {one_line(verdict.method)} from this evidence alone; it calls itself "
+        f"{verdict.confidence:.0%} sure, which nobody has measured."
+    )
+
+
+def provenance(evidence: Evidence) -> str:
+    """Where and how a passage was found, and of what day it is."""
+    parts = []
+    if evidence.published:
+        parts.append(evidence.published.isoformat())
+    parts.append(f"found in {one_line(evidence.found_by)}")
+    if evidence.retrieved:
+        parts[-1] += f" on {evidence.retrieved.isoformat()}"
+    if evidence.publisher and evidence.publisher != evidence.found_by:
+        parts.append(one_line(evidence.publisher))
+    if evidence.rating:
+        parts.append(f"fact-checkers rated it “{one_line(evidence.rating)}”")
+    parts.append(f"similarity {evidence.similarity:.2f}")
+    return ", ".join(parts)
+
+
+def cited(evidence: Evidence) -> list[tuple[str, bool]]:
+    """The passage in pieces, each with whether these are the words that were cited."""
+    passage, quote = one_line(evidence.passage), one_line(evidence.quote)
+    at = passage.casefold().find(quote.casefold()) if quote else -1
+    if at < 0 or len(passage.casefold()) != len(passage):
+        return [(passage, False)]
+    end = at + len(quote)
+    pieces = [(passage[:at], False), (passage[at:end], True), (passage[end:], False)]
+    return [piece for piece in pieces if piece[0]]
 
 
 def tags(claim: Claim) -> tuple[str, ...]:

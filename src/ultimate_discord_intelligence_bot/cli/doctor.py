@@ -17,9 +17,11 @@ from rich.markup import escape
 
 from ..embedding import load_embedder
 from ..errors import AutointelError, SettingsError, storage_error
+from ..llm import open_model
 from ..settings import Settings, load_settings
 from ..stages import memory_for
 from ..transcription.weights import choose, usual_model
+from ..verification import Surroundings, WebClient, open_sources
 from .terminal import Exit, orderly_exit, stdout
 
 _PACKAGES = ("crewai", "yt-dlp", "faster-whisper", "qdrant-edge-py", "onnxruntime", "av")
@@ -122,6 +124,36 @@ def _speech_model(settings: Settings) -> Finding:
     return Finding("speech model", "ok", detail)
 
 
+def _language_model(settings: Settings) -> Finding:
+    name = "language model"
+    model = open_model(settings)
+    if model is None:
+        return Finding(name, "ok", "none; the local analysts do all (AUTOINTEL_LLM names one)")
+    with model:
+        price = model.price
+        cost = (
+            f"${price.prompt * 1e6:g}/{price.completion * 1e6:g} a million tokens" if price else ""
+        )
+        detail = f"{model.name}, reads {model.facts.context:,} tokens, {cost or 'price unknown'}"
+    if price is None:
+        remedy = "Set AUTOINTEL_LLM_PRICE; without it no budget can be kept to."
+        return Finding(name, "warning", detail, remedy)
+    return Finding(name, "ok", detail)
+
+
+def _evidence(settings: Settings) -> Finding:
+    sources = asyncio.run(_sources(settings))
+    asked = ", ".join(["everything remembered", "your documents", *sources])
+    return Finding("evidence", "ok", f"sought in {asked}")
+
+
+async def _sources(settings: Settings) -> list[str]:
+    embedder = load_embedder()
+    async with WebClient(settings, settings.data_dir / "web") as web:
+        opened = open_sources(Surroundings(settings, web), embedder.encode, embedder.name)
+    return [source.name for source in opened]
+
+
 def _javascript(settings: Settings) -> Finding:
     beside = Path(sys.executable).with_name("deno")
     found = str(beside) if beside.exists() else shutil.which("deno")
@@ -136,5 +168,7 @@ _CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "embedder": _embedder,
     "speech model": _speech_model,
     "deno": _javascript,
+    "language model": _language_model,
+    "evidence": _evidence,
 }
-_OPTIONAL = {"speech model", "deno"}
+_OPTIONAL = {"speech model", "deno", "language model", "evidence"}

@@ -6,19 +6,20 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 from rich.markup import escape
 
 from ..acquisition import expand, parse_locator
-from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult
+from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult, Spent
 from ..briefing.wording import clock, counted, gaps, tally
 from ..errors import AutointelError
+from ..forecast import Forecast
 from ..models.report import Report
 from ..observability import configure_logging
-from ..plans import plan_for
+from ..plans import FREE, only, plan_for
 from ..settings import Depth, Settings, load_settings
 from .progress import PhaseProgress
 from .terminal import Exit, orderly_exit, show_error, stderr, stdout
@@ -35,6 +36,7 @@ class Request:
     fresh: bool = False
     limit: int | None = None
     since: date | None = None
+    estimate: bool = False
 
     @property
     def chooses(self) -> bool:
@@ -47,6 +49,8 @@ def run(inputs: Sequence[str], request: Request, *, as_json: bool) -> int:
     with orderly_exit():
         settings = load_settings()
         configure_logging(settings.log_level)
+        if request.estimate:
+            return _estimate(inputs, request, settings, as_json=as_json)
         codes = []
         for result in _results(inputs, request, settings):
             _print_json(result) if as_json else _print(result)
@@ -110,6 +114,45 @@ def _run_one(text: str, request: Request, settings: Settings, out: Path | None) 
         )
 
 
+def _estimate(inputs: Sequence[str], request: Request, settings: Settings, *, as_json: bool) -> int:
+    """Tell what the language model would cost for each input; returns the exit code."""
+    depth = Depth(request.depth) if request.depth else settings.depth
+    codes = []
+    for text in (recording for given in inputs for recording in _chosen(given, request, settings)):
+        orchestrator = AutonomousIntelligenceOrchestrator(settings, allow_files=True)
+        try:
+            with PhaseProgress(orchestrator.events, only(plan_for(depth, settings), FREE)):
+                told = asyncio.run(orchestrator.estimate(text, depth))
+        except AutointelError as error:
+            show_error(error, text)
+            codes.append(Exit.of(error))
+            continue
+        if as_json:
+            print(json.dumps({"input": text, **asdict(told)}, ensure_ascii=False))  # noqa: T201
+        else:
+            _print_forecast(text, told)
+    return max(codes, default=Exit.COMPLETE)
+
+
+def _chosen(text: str, request: Request, settings: Settings) -> Sequence[str]:
+    try:
+        return _recordings(text, request, settings)
+    except AutointelError as error:
+        show_error(error, text)
+        return []
+
+
+def _print_forecast(text: str, told: Forecast) -> None:
+    cost = "at an unknown price" if told.dollars is None else f"at most ${told.dollars:.4f}"
+    cap = "" if told.budget is None else f" of a budget of ${told.budget:.2f}"
+    stdout.print(
+        f"[bold]{escape(text)}[/]: {escape(told.model)}, {counted(told.calls, 'call')}, about "
+        f"{told.prompt_tokens:,} tokens read, at most {told.answer_tokens:,} written; {cost}{cap}"
+    )
+    if told.dollars is None:
+        stdout.print("  Set AUTOINTEL_LLM_PRICE to have it told, and the budget kept to.")
+
+
 def _exit_code(result: RunResult) -> Exit:
     if result.error:
         return Exit.of(result.error)
@@ -126,6 +169,7 @@ def _print_json(result: RunResult) -> None:
         "reused": list(result.reused),
         "phases": {phase: round(seconds, 3) for phase, seconds in result.phases.items()},
         "missing": [missing.model_dump() for missing in result.missing],
+        "spent": result.spent and asdict(result.spent),
         "error": error and {"code": error.code, "message": error.message, "remedy": error.remedy},
     }
     print(json.dumps(document, ensure_ascii=False))  # noqa: T201
@@ -159,9 +203,20 @@ def _print_briefing(result: RunResult, report: Report) -> None:
         stdout.print(
             f"  [yellow]missing:[/] {gap.stages}: {escape(gap.reason)} {escape(gap.remedy)}"
         )
+    for note in report.notes:
+        stdout.print(f"  [yellow]note:[/] {escape(note)}")
+    if result.spent and result.spent.calls + result.spent.reused:
+        stdout.print(_told_spent(result.spent))
     if result.reused:
         stdout.print(f"Reused from an earlier run: {', '.join(result.reused)}.")
     stdout.print(f"Briefing: {escape(str(result.out))}/report.html")
+
+
+def _told_spent(spent: Spent) -> str:
+    tokens = f"{spent.prompt_tokens + spent.completion_tokens:,} tokens"
+    cost = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
+    again = f", {spent.reused} answered before" if spent.reused else ""
+    return f"Language model: {counted(spent.calls, 'call')}{again}, {tokens}, {cost}."
 
 
 def _counts(report: Report) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -16,7 +17,9 @@ from ..errors import EmbedderMismatch, StorageError
 from ..models.analysis import Chapters
 from ..models.media import Source
 from ..models.memory import Hit, Receipt, Record, Stats
+from ..models.verification import Verdict
 from ..runs import stable_id
+from .archive import Archive
 from .outbox import Outbox, Pending
 from .ownership import Ownership
 from .ports import GraphStore, VectorStore, Where
@@ -43,6 +46,8 @@ class _Stores:
             opened.callback(self.graph.close)
             self.outbox = Outbox(folder / "outbox.sqlite")
             opened.callback(self.outbox.close)
+            self.archive = Archive(folder / "verdicts.sqlite")
+            opened.callback(self.archive.close)
             self._opened = opened.pop_all()
         self.identity = stable_id("memory", self.vectors.identity, self.graph.identity)
 
@@ -177,6 +182,22 @@ class Memory:
         await stores.outbox.begin(write)
         held = await stores.graph.replace(source, tenant, records, chapters)
         return await _finish(stores.outbox, write, held)
+
+    def recall_verdicts(
+        self, texts: Sequence[str], *, tenant: str, since: date, besides: str
+    ) -> dict[str, Verdict]:
+        """Verdicts on these very words that were reached before; see ``Archive.find_now``."""
+        return self._stores.archive.find_now(tenant, texts, since=since, besides=besides)
+
+    async def remember_verdicts(
+        self, source: Source, tenant: str, verdicts: Mapping[str, Verdict]
+    ) -> None:
+        """Let the archive hold exactly these verdicts of the source, by the words of the claim.
+
+        Raises:
+            StorageError: it could not be written; repeat it, nothing is doubled.
+        """
+        await self._stores.archive.keep(tenant, source, verdicts)
 
     async def search(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .artifact import Artifact, Model
+from .reasoning import Reasoned
 from .transcript import Segment
 
 
@@ -138,10 +139,27 @@ class KeyPoints(Artifact):
     points: tuple[KeyPoint, ...]
 
 
-class Summary(Artifact):
-    """The recording in a few of its own sentences, in order of time: extractive, verbatim."""
+class Cited(Model):
+    """A sentence in other words, and the words that were said which it rests on.
+
+    Attributes:
+        quotes: at least one, in order of time.
+    """
+
+    text: str
+    quotes: tuple[Quote, ...]
+
+
+class Summary(Reasoned):
+    """The recording in a few sentences.
+
+    Attributes:
+        sentences: of the recording itself, verbatim, in order of time.
+        abstract: in a language model's words; empty when none is configured.
+    """
 
     sentences: tuple[Quote, ...]
+    abstract: tuple[Cited, ...] = ()
 
 
 FallacyCategory = Literal["Appeal to Emotion", "Fallacy of Logic", "Fallacy of Credibility"]
@@ -155,8 +173,9 @@ class Fallacy(Quote):
         text: verbatim; of several segments, their texts joined by a space.
         segment, last: first and last segment, both included.
         label: level 2 of the MAFALDA taxonomy.
-        confidence: calibrated probability that the passage is fallacious and of this kind, 0 to 1.
-        explanation: what arguments of this kind do wrong, one sentence.
+        confidence: that the passage is fallacious and of this kind, 0 to 1: a calibrated
+            probability, or what a language model states.
+        explanation: what arguments of this kind, or this very one, do wrong; one sentence.
     """
 
     last: int
@@ -166,7 +185,7 @@ class Fallacy(Quote):
     explanation: str
 
 
-class Fallacies(Artifact):
+class Fallacies(Reasoned):
     """Possible fallacies in order of time, and the confidence from which one is told."""
 
     fallacies: tuple[Fallacy, ...]
@@ -204,7 +223,7 @@ class Exchange(Model):
     reason: str
 
 
-class Perspectives(Artifact):
+class Perspectives(Reasoned):
     """Positions by topic, and where speakers agree or not. Absent sides are not guessed."""
 
     positions: tuple[Position, ...]

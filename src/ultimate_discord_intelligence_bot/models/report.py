@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
+from pydantic import Field
+
 from .analysis import (
     Chapter,
+    Cited,
     Claim,
     EmotionPeak,
     EmotionPoint,
@@ -27,7 +30,7 @@ from .media import Source
 from .transcript import Transcript
 from .verification import Contradiction, Verdict
 
-SCHEMA_VERSION: Literal["1.1"] = "1.1"
+SCHEMA_VERSION: Literal["1.2"] = "1.2"
 
 T = TypeVar("T")
 
@@ -63,10 +66,15 @@ class Report(Artifact):
 
     Attributes:
         emotion_timeline: shares of the Ekman groups over time.
+        abstract: the recording in a language model's words, each sentence with what was said.
+        notes: what was done in another way than asked, such as by the local analysts because the
+            language model gave no answer, or without a source of evidence that failed.
+        models: by part of the report, the language model that reasoned it.
+        sources: where evidence was sought.
         unfounded: findings left out because their quote is not verbatim in the transcript.
     """
 
-    schema_version: Literal["1.0", "1.1"] = SCHEMA_VERSION
+    schema_version: Literal["1.0", "1.1", "1.2"] = SCHEMA_VERSION
     run_id: str
     depth: str
     source: Source
@@ -74,6 +82,7 @@ class Report(Artifact):
     transcript: Transcript
     chapters: tuple[Linked[Chapter], ...] | None = None
     topics: tuple[Topic, ...] | None = None
+    abstract: tuple[Cited, ...] | None = None
     summary: tuple[Linked[Quote], ...] | None = None
     key_points: tuple[Linked[KeyPoint], ...] | None = None
     claims: tuple[Linked[Claim], ...] | None = None
@@ -93,6 +102,9 @@ class Report(Artifact):
     unfounded: int = 0
     remembered: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
+    notes: tuple[str, ...] = ()
+    models: dict[str, str] = Field(default_factory=dict)
+    sources: tuple[str, ...] = ()
     methods: tuple[Method, ...] = ()
 
     @property

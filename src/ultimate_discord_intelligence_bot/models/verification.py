@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from .artifact import Artifact, Model
+from .reasoning import Reasoned
 
 
 class Label(StrEnum):
@@ -18,15 +19,30 @@ class Label(StrEnum):
     CONFLICTING = "Conflicting Evidence/Cherrypicking"
 
 
+DECIDED = frozenset({Label.SUPPORTED, Label.REFUTED, Label.CONFLICTING})
+"""Labels that say something; they never come without evidence."""
+
+Stance = Literal["supports", "refutes", "related"]
+
+
 class Evidence(Model):
     """A passage that bears on a claim.
 
     Attributes:
+        source_id: of the recording or document; the address of a page.
+        published: when it was published, where that is known.
         passage: verbatim.
-        found_by: how it was found, e.g. ``memory``.
+        start: seconds into a recording.
+        found_by: where it was found, e.g. ``memory`` or ``Wikipedia``.
         similarity: cosine to the claim, -1 to 1.
-        stance: what the passage says about the claim, as far as can be compared.
-        reason: the comparison that led to the stance, one clause.
+        stance: what the passage says about the claim, as far as can be told.
+        reason: what led to the stance, one clause.
+        quote: the words of the passage that decide, verbatim; empty when all of it counts.
+        publisher: who says it, where that is not the title.
+        retrieved: the day it was found, for what can change.
+        rating: what a fact-checker concluded about the passage, in their words.
+        confidence: of the stance, 0 to 1: how often such a finding is right by measurement; 0
+            when related.
     """
 
     source_id: str
@@ -38,31 +54,97 @@ class Evidence(Model):
     speaker: str | None
     found_by: str
     similarity: float
-    stance: Literal["supports", "refutes", "related"] = "related"
+    stance: Stance = "related"
     reason: str = ""
+    quote: str = ""
+    publisher: str = ""
+    retrieved: date | None = None
+    rating: str = ""
+    confidence: float = 0.0
 
 
 class EvidenceSet(Artifact):
-    """Evidence from one place, by claim id; claims without any are absent."""
+    """Evidence from one kind of place.
+
+    Attributes:
+        found: by assertion id; assertions without any are absent.
+        asked: the sources that were asked, as a reader should see them.
+        failures: sources that could not be asked, and why.
+    """
 
     found: dict[str, tuple[Evidence, ...]]
+    asked: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 class Verdict(Model):
-    """A judgement of one claim. Supported and Refuted always carry evidence.
+    """A judgement of one claim. Supported, Refuted and Conflicting always carry evidence.
 
     Attributes:
         claim: id of the claim.
         explanation: why, in one or two sentences.
+        confidence: that the label is right given this evidence, 0 to 1: the measured precision of
+            such findings, or what a language model states; None where nothing was decided.
+        method: who judged: ``comparison``, or the name of a language model.
+        checked: the day of the judgement.
+        parts: of a claim that asserts several things: each of them and its label.
+        earlier: where the same claim was checked before, when that verdict is used again.
     """
 
     claim: str
     label: Label
     evidence: tuple[Evidence, ...]
     explanation: str
+    confidence: float | None = None
+    method: str = "comparison"
+    checked: date | None = None
+    parts: tuple[Part, ...] = ()
+    earlier: Earlier | None = None
 
 
-class Verdicts(Artifact):
+class Part(Model):
+    """One of several things that a claim asserts."""
+
+    text: str
+    label: Label
+
+
+class Earlier(Model):
+    """The recording in which a claim was checked before."""
+
+    title: str
+    url: str
+
+
+class Assertion(Model):
+    """What is to be checked: a claim, or one of several things that it asserts.
+
+    Attributes:
+        id: the claim's own when it asserts one thing.
+        claim: id of the claim.
+        text: understandable alone as far as possible.
+        segment: in which it was claimed.
+        subjects: names it is about.
+        speaker: who claims it.
+        verdict: reached before for the same claim, and fresh enough.
+    """
+
+    id: str
+    claim: str
+    text: str
+    segment: int
+    subjects: tuple[str, ...] = ()
+    speaker: str | None = None
+    verdict: Verdict | None = None
+
+
+class Assertions(Reasoned):
+    """What of the claims is checked, in order of time."""
+
+    assertions: tuple[Assertion, ...]
+
+
+class Verdicts(Reasoned):
     """One verdict for each claim that was checked."""
 
     verdicts: tuple[Verdict, ...]

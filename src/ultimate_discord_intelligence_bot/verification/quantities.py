@@ -98,6 +98,15 @@ _BOUNDS: dict[tuple[str, ...], Bound] = {
     ("just",): "",
     ("exactly",): "",
 }
+_BEYOND = {
+    ("more", "than"),
+    ("less", "than"),
+    ("fewer", "than"),
+    ("over",),
+    ("above",),
+    ("under",),
+    ("below",),
+}
 _SURELY_YEAR = {"in", "since", "during", "until", "year", "early", "late", "mid"} | MONTHS
 _MAYBE_YEAR = {"by", "to", "from", "of", "around", "after", "before", "about", "between", "and"}
 _STATES_VALUE = {"is", "are", "was", "were", "to", "at", "reach", "reached", "by", "equals", "hit"}
@@ -128,6 +137,7 @@ class Quantity:
             ``name`` for a number that names something, as in "Apollo 11".
         role: ``by``, ``to`` or ``from`` where it makes a difference ("rose by" and "rose to").
         bound: whether it is an approximation or a limit.
+        beyond: whether that limit itself is outside, as in "more than".
         half: half a unit of its last significant digit, in base units.
         words: as it was said.
     """
@@ -139,6 +149,7 @@ class Quantity:
     bound: Bound
     half: float
     words: str
+    beyond: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -318,7 +329,9 @@ def _year_in_two(spoken: Sequence[Token], first: Numeral) -> Numeral | None:
 
 
 @dataclass(frozen=True)
-class _Span:
+class Span:
+    """A quantity read from tokens ``first`` to before ``after``."""
+
     quantity: Quantity
     first: int
     after: int
@@ -330,21 +343,28 @@ def quantities(spoken: Sequence[Token]) -> tuple[list[Quantity], list[Token]]:
     Raises:
         Murky: a number has no single reading.
     """
-    found: list[Quantity] = []
-    left: list[Token] = []
+    found = spans(spoken)
+    inside = {index for span in found for index in range(span.first, span.after)}
+    left = [token for index, token in enumerate(spoken) if index not in inside]
+    return [span.quantity for span in found], left
+
+
+def spans(spoken: Sequence[Token]) -> list[Span]:
+    """As ``quantities``, with the place of each.
+
+    Raises:
+        Murky: a number has no single reading.
+    """
+    found: list[Span] = []
     index = 0
     while index < len(spoken):
         number = _number_at(spoken, index)
         if number is None:
-            left.append(spoken[index])
             index += 1
             continue
-        span = _measured(spoken, number)
-        for _ in range(number.first - span.first):
-            left.pop()
-        found.append(span.quantity)
-        index = span.after
-    return found, left
+        found.append(_measured(spoken, number))
+        index = found[-1].after
+    return found
 
 
 def _number_at(spoken: Sequence[Token], index: int) -> Numeral | None:
@@ -379,7 +399,7 @@ def _unit(spoken: Sequence[Token], index: int) -> tuple[str, float, int] | None:
     return None
 
 
-def _measured(spoken: Sequence[Token], number: Numeral) -> _Span:
+def _measured(spoken: Sequence[Token], number: Numeral) -> Span:
     upper = _range_end(spoken, number)
     after = upper.after if upper else number.after
     first = number.first
@@ -389,13 +409,13 @@ def _measured(spoken: Sequence[Token], number: Numeral) -> _Span:
         first -= 1
         unit = (symbol, 1.0, unit[2] if unit and unit[0] == symbol else after)
     dimension, factor, after = unit or ("", 1.0, after)
-    bound, first = _bound(spoken, first)
+    bound, first, beyond = _bound(spoken, first)
     if not dimension:
         dimension = _kind(spoken, number, first, after)
     elif number.form == "year":
         raise Murky
     role, first = _role(spoken, first, bool(upper))
-    return _Span(
+    return Span(
         Quantity(
             value=number.value * factor,
             upper=upper.value * factor if upper else None,
@@ -404,6 +424,7 @@ def _measured(spoken: Sequence[Token], number: Numeral) -> _Span:
             bound=bound,
             half=_half_unit(number.value) * factor,
             words=" ".join(token.word for token in spoken[number.first : after]).strip(),
+            beyond=beyond,
         ),
         first,
         after,
@@ -424,16 +445,19 @@ def _range_end(spoken: Sequence[Token], number: Numeral) -> Numeral | None:
     return end if end and end.value != number.value else None
 
 
-def _bound(spoken: Sequence[Token], first: int) -> tuple[Bound, int]:
+def _bound(spoken: Sequence[Token], first: int) -> tuple[Bound, int, bool]:
+    """What stands before a number: the kind of limit, where it begins, whether it lies beyond."""
     bound: Bound = ""
+    beyond = False
     while True:
         for words, meaning in _BOUNDS.items():
             start = first - len(words)
             if start >= 0 and all(_word(spoken, start + i) == w for i, w in enumerate(words)):
+                beyond = beyond if bound else words in _BEYOND
                 bound, first = bound or meaning, start
                 break
         else:
-            return bound, first
+            return bound, first, beyond
 
 
 def _role(spoken: Sequence[Token], first: int, ranged: bool) -> tuple[str, int]:

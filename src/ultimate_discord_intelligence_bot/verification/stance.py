@@ -46,7 +46,7 @@ FLOOR = 0.6
 
 _LEAST_SHARED = 2
 _ENOUGH_WITHOUT_VERB = 3
-_Agreement = Literal["same", "differs", "unclear"]
+Agreement = Literal["same", "differs", "unclear"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _judge(ours: Clause, theirs: Clause, same_recording: bool) -> tuple[Stance, 
     if not _about_the_same(ours, theirs, same_recording):
         return "related", ""
     pairs = list(zip(ours.measures, theirs.measures, strict=True))
-    agreements = [_agree(a, b) for a, b in pairs]
+    agreements = [agree(a, b) for a, b in pairs]
     if "unclear" in agreements:
         return "related", ""
     differing = [
@@ -147,11 +147,22 @@ def _by_quantity(
     if not measured or ours.negated:
         return "related", ""
     if not differing:
-        return "supports", "both say " + " and ".join(a.words for a, _ in measured)
+        return "supports", agreement(measured)
     if len(differing) > 1 or not _excludes(ours, differing[0][0], measured):
         return "related", ""
     a, b = differing[0]
     return "refutes", f"{a.words} against {b.words}"
+
+
+def agreement(pairs: Sequence[tuple[Quantity, Quantity]]) -> str:
+    """Why quantities agree: "both say 7", "24 million is at least 23 million"."""
+    limits = {"least": "at least ", "most": "at most "}
+    return " and ".join(
+        f"{theirs.words} is {limits[ours.bound]}{ours.words}"
+        if ours.bound in limits and not theirs.bound
+        else f"both say {ours.words}"
+        for ours, theirs in pairs
+    )
 
 
 def _excludes(
@@ -177,7 +188,7 @@ def _same_time(clause: Clause, same_recording: bool) -> bool:
     )
 
 
-def _agree(ours: Quantity, theirs: Quantity) -> _Agreement:
+def agree(ours: Quantity, theirs: Quantity) -> Agreement:
     """Whether two values agree within the precision they were said with."""
     if ours.upper is not None or theirs.upper is not None:
         return "same" if (ours.value, ours.upper) == (theirs.value, theirs.upper) else "unclear"
@@ -195,17 +206,31 @@ def _agree(ours: Quantity, theirs: Quantity) -> _Agreement:
     return "differs"
 
 
-def _agree_on_limits(ours: Quantity, theirs: Quantity) -> _Agreement:
+def _agree_on_limits(ours: Quantity, theirs: Quantity) -> Agreement:
     if (ours.value, ours.bound) == (theirs.value, theirs.bound):
         return "same"
     if ours.bound == theirs.bound or "about" in (ours.bound, theirs.bound):
         return "unclear"
     ours_is_low = ours.bound == "least" or theirs.bound == "most"
     low, high = (ours, theirs) if ours_is_low else (theirs, ours)
-    if low.value > high.value + max(ours.half, theirs.half):
+    # A limit is meant as it was said; only a plain figure may have been rounded.
+    if low.value > high.value + sum(q.half for q in (ours, theirs) if not q.bound):
+        return "differs"
+    if low.value == high.value and _counted_exactly(ours, theirs):
         return "differs"
     # A figure bears out the limit that was claimed; a limit does not bear out a figure.
     return "same" if not theirs.bound and low.value < high.value else "unclear"
+
+
+def _counted_exactly(ours: Quantity, theirs: Quantity) -> bool:
+    """Whether a limit that is not reached meets a count that is not rounded: "over 33" and 33."""
+    plain = [q for q in (ours, theirs) if not q.bound]
+    return (
+        len(plain) == 1
+        and plain[0].half <= 0.5
+        and plain[0].dimension.startswith("count:")
+        and (ours.beyond or theirs.beyond)
+    )
 
 
 # -- from text to clauses -----------------------------------------------------------------------

@@ -2,101 +2,148 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 
-import numpy as np
-from numpy.typing import NDArray
+from ..models.verification import (
+    DECIDED,
+    Assertion,
+    Assertions,
+    Evidence,
+    EvidenceSet,
+    Label,
+    Part,
+    Verdict,
+    Verdicts,
+)
+from .evidence import FROM_DOCUMENTS, FROM_MEMORY, FROM_RECORDING
 
-from ..models.analysis import Claim, Claims
-from ..models.memory import Hit
-from ..models.verification import Evidence, EvidenceSet, Label, Verdict, Verdicts
-from .evidence import FROM_RECORDING, Retriever, evidence_of
 
-_LOOKED_AT_AGAIN = 100
-_LOWER_FLOOR = 0.45
+def judge(assertions: Assertions, evidence_sets: Sequence[EvidenceSet], today: date) -> Verdicts:
+    """One verdict for each claim that is checked, by comparing its words with the evidence.
 
-
-def judge(claims: Claims, evidence_sets: Sequence[EvidenceSet], limit: int | None) -> Verdicts:
-    """One verdict for each of the claims that most need checking.
-
-    Only other recordings can make a claim Supported or Refuted; both at once is Conflicting
+    Only what stands elsewhere can make a claim Supported or Refuted; both at once is Conflicting
     Evidence. What else was said in the same recording is shown and decides nothing.
 
     Args:
-        claims: all claims.
-        evidence_sets: what was found, one set for each place that was searched.
-        limit: how many claims are checked, most check-worthy first; None for all.
+        assertions: what is to be checked.
+        evidence_sets: what was found, one set for each kind of place.
+        today: the day of the judgement.
 
     Returns:
         Verdicts in order of time.
     """
-    chosen = sorted(claims.claims, key=lambda claim: (-claim.score, claim.start, claim.id))
-    chosen = sorted(chosen[:limit], key=lambda claim: (claim.start, claim.id))
-    return Verdicts(verdicts=tuple(_verdict(claim, evidence_sets) for claim in chosen))
-
-
-async def challenge(
-    verdicts: Verdicts, claims: Claims, claim_vectors: NDArray[np.float32], retrieve: Retriever
-) -> Verdicts:
-    """A second opinion: look wider for what speaks against each verdict that was reached.
-
-    A verdict of Supported or Refuted against which something is found becomes Conflicting
-    Evidence and carries both sides; the others stay as they are.
-
-    Args:
-        verdicts: as given by ``judge``.
-        claims: the claims they are about.
-        claim_vectors: one row for each claim, in their order.
-        retrieve: as for ``gather_from_memory``.
-    """
-    rows = {claim.id: row for row, claim in enumerate(claims.claims)}
-    decided = [v for v in verdicts.verdicts if v.label in (Label.SUPPORTED, Label.REFUTED)]
-    if not decided:
-        return verdicts
-    vectors = claim_vectors[[rows[verdict.claim] for verdict in decided]]
-    hits = await retrieve(vectors, _LOOKED_AT_AGAIN)
-    revised = {
-        verdict.claim: _revised(verdict, claims.claims[rows[verdict.claim]], found)
-        for verdict, found in zip(decided, hits, strict=True)
-    }
-    return Verdicts(verdicts=tuple(revised.get(v.claim, v) for v in verdicts.verdicts))
-
-
-def _verdict(claim: Claim, evidence_sets: Sequence[EvidenceSet]) -> Verdict:
-    evidence = tuple(e for found in evidence_sets for e in found.found.get(claim.id, ()))
-    elsewhere = [e for e in evidence if e.found_by != FROM_RECORDING]
-    supporting = [e for e in elsewhere if e.stance == "supports"]
-    refuting = [e for e in elsewhere if e.stance == "refutes"]
-    if supporting and refuting:
-        label, why = Label.CONFLICTING, f"{_told(supporting)}; but {_told(refuting)}."
-    elif supporting:
-        label, why = Label.SUPPORTED, f"{_told(supporting)}."
-    elif refuting:
-        label, why = Label.REFUTED, f"{_told(refuting)}."
-    else:
-        label, why = Label.NOT_ENOUGH_EVIDENCE, _looked_at(evidence)
-    return Verdict(
-        claim=claim.id, label=label, evidence=evidence, explanation=why[:1].upper() + why[1:]
+    return combined(
+        assertions,
+        [
+            weighed(assertion, evidence_for(assertion, evidence_sets), today)
+            for assertion in assertions.assertions
+        ],
     )
 
 
-def _told(evidence: Sequence[Evidence]) -> str:
-    """How many recordings say what, e.g. "one other recording refutes it (5 against 7)"."""
-    count = len({e.source_id for e in evidence})
-    who = "one other recording" if count == 1 else f"{count} other recordings"
-    verb = evidence[0].stance if count == 1 else evidence[0].stance.removesuffix("s")
+def evidence_for(
+    assertion: Assertion, evidence_sets: Sequence[EvidenceSet]
+) -> tuple[Evidence, ...]:
+    """All evidence that bears on an assertion, from all sets."""
+    return tuple(e for found in evidence_sets for e in found.found.get(assertion.id, ()))
+
+
+def weighed(assertion: Assertion, evidence: tuple[Evidence, ...], today: date) -> Verdict:
+    """The verdict on one assertion, by the stances of the evidence."""
+    if assertion.verdict is not None:
+        return assertion.verdict
+    elsewhere = [e for e in evidence if e.found_by != FROM_RECORDING]
+    supporting = [e for e in elsewhere if e.stance == "supports"]
+    refuting = [e for e in elsewhere if e.stance == "refutes"]
+    confidence: float | None = None
+    if supporting and refuting:
+        label, why = Label.CONFLICTING, f"{told(supporting)}; but {told(refuting)}."
+    elif supporting or refuting:
+        label = Label.SUPPORTED if supporting else Label.REFUTED
+        why = f"{told(supporting or refuting)}."
+        confidence = max(e.confidence for e in supporting or refuting)
+    else:
+        label, why = Label.NOT_ENOUGH_EVIDENCE, _looked_at(evidence)
+    return Verdict(
+        claim=assertion.claim,
+        label=label,
+        evidence=evidence,
+        explanation=why[:1].upper() + why[1:],
+        confidence=confidence,
+        checked=today,
+    )
+
+
+def combined(assertions: Assertions, verdicts: Sequence[Verdict]) -> Verdicts:
+    """The verdicts on claims, from those on what they assert, in the same order.
+
+    A claim of several parts is Refuted when one of them is, Supported when all of them are,
+    Conflicting when one of them is and none is Refuted, and otherwise not decided.
+    """
+    parts: defaultdict[str, list[tuple[Assertion, Verdict]]] = defaultdict(list)
+    for assertion, verdict in zip(assertions.assertions, verdicts, strict=True):
+        parts[assertion.claim].append((assertion, verdict))
+    return Verdicts(verdicts=tuple(_joined(pairs) for pairs in parts.values()))
+
+
+def _joined(pairs: Sequence[tuple[Assertion, Verdict]]) -> Verdict:
+    verdicts = [verdict for _, verdict in pairs]
+    if len(verdicts) == 1:
+        return verdicts[0]
+    labels = {verdict.label for verdict in verdicts}
+    if Label.REFUTED in labels:
+        label = Label.REFUTED
+    elif labels == {Label.SUPPORTED}:
+        label = Label.SUPPORTED
+    elif Label.CONFLICTING in labels:
+        label = Label.CONFLICTING
+    else:
+        label = Label.NOT_ENOUGH_EVIDENCE
+    deciding = [verdict for verdict in verdicts if verdict.label is label]
+    sure = [verdict.confidence for verdict in deciding if verdict.confidence is not None]
+    found = {(e.source_id, e.passage, e.stance): e for v in verdicts for e in v.evidence}
+    return verdicts[0].model_copy(
+        update={
+            "label": label,
+            "evidence": tuple(found.values()),
+            "explanation": " ".join(f"“{a.text}”: {v.explanation}" for a, v in pairs),
+            "confidence": min(sure) if sure and label in DECIDED else None,
+            "parts": tuple(Part(text=a.text, label=v.label) for a, v in pairs),
+        }
+    )
+
+
+def told(evidence: Sequence[Evidence]) -> str:
+    """Who says what, e.g. "one other recording refutes it (5 against 7)"."""
+    who: dict[str, set[str]] = {}
+    for item in evidence:
+        who.setdefault(item.found_by, set()).add(item.source_id)
+    named = [_named(place, len(sources)) for place, sources in who.items()]
+    one = len(who) == 1 and len(next(iter(who.values()))) == 1
+    verb = evidence[0].stance if one else evidence[0].stance.removesuffix("s")
     reasons = dict.fromkeys(e.reason for e in evidence)
-    return f"{who} {verb} it ({'; '.join(reasons)})"
+    return f"{' and '.join(named)} {verb} it ({'; '.join(reasons)})"
+
+
+def _named(place: str, count: int) -> str:
+    if place == FROM_MEMORY:
+        return "one other recording" if count == 1 else f"{count} other recordings"
+    if place == FROM_DOCUMENTS:
+        return "one of your documents" if count == 1 else f"{count} of your documents"
+    return f"one page from {place}" if count == 1 else f"{count} pages from {place}"
 
 
 def _looked_at(evidence: Sequence[Evidence]) -> str:
-    remembered = [e for e in evidence if e.found_by != FROM_RECORDING]
     here = [e for e in evidence if e.found_by == FROM_RECORDING]
+    elsewhere: dict[str, int] = {}
+    for item in evidence:
+        if item.found_by != FROM_RECORDING:
+            elsewhere[item.found_by] = elsewhere.get(item.found_by, 0) + 1
     if not evidence:
-        return "Nothing that is remembered, and nothing else in this recording, is about it."
-    parts = []
-    if remembered:
-        parts.append(f"{_passages(len(remembered))} of other recordings")
+        return "Nothing that was found, and nothing else in this recording, is about it."
+    parts = [f"{_passages(count)} {_of(place)}" for place, count in elsewhere.items()]
     if here:
         parts.append(f"{_passages(len(here))} of this recording")
     why = f"{' and '.join(parts)} are about something similar, but settle nothing."
@@ -107,22 +154,11 @@ def _looked_at(evidence: Sequence[Evidence]) -> str:
     return why
 
 
+def _of(place: str) -> str:
+    return {FROM_MEMORY: "of other recordings", FROM_DOCUMENTS: "of your documents"}.get(
+        place, f"from {place}"
+    )
+
+
 def _passages(count: int) -> str:
     return "one passage" if count == 1 else f"{count} passages"
-
-
-def _revised(verdict: Verdict, claim: Claim, hits: Sequence[Hit]) -> Verdict:
-    used = {(e.source_id, e.passage) for e in verdict.evidence}
-    fresh = [hit for hit in hits if (hit.source_id, hit.text) not in used]
-    opposite = "refutes" if verdict.label is Label.SUPPORTED else "supports"
-    wider = [evidence_of(claim, hit, _LOWER_FLOOR) for hit in fresh]
-    against = tuple(e for e in wider if e.stance == opposite)
-    if not against:
-        note = f"A wider search through {_passages(len(fresh))} found nothing against this."
-        return verdict.model_copy(update={"explanation": f"{verdict.explanation} {note}"})
-    return Verdict(
-        claim=verdict.claim,
-        label=Label.CONFLICTING,
-        evidence=verdict.evidence + against,
-        explanation=f"{verdict.explanation} But a wider search found that {_told(against)}.",
-    )

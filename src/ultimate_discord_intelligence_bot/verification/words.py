@@ -25,7 +25,7 @@ _CONTRACTED = {
 
 _TOKEN = re.compile(
     r"""
-      \d+(?:[:/]\d+)+                                          # a time, a fraction: left alone
+      \d+(?:\.\d+)?(?:[:/]\d+)+                                # a time, a fraction: left alone
     | \d+[^\W\d_]\w*                                           # 21st, 90s, 50k: left alone
     | (?<![\w.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])
     | (?<![\w.])-?\d+(?:\.\d+)?
@@ -43,6 +43,10 @@ _ASIDE = re.compile(
     r"|the truth is(?: that)?)\b,?",
     re.IGNORECASE,
 )
+
+
+_AMERICA = re.compile(r"\bU\.\s?S\.(?:\s?A\.)?|\bUS\b(?!\s?\$)|\bUnited States(?: of America)?\b")
+"""In small letters "US" would be a pronoun."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,9 @@ def tokens(sentence: str) -> list[Token]:
     """The tokens of one sentence, contractions resolved, asides left out."""
     plain = sentence.replace("’", "'").replace("−", "-")
     plain = _ASIDE.sub(" ", plain)
+    if not plain.isupper():
+        plain = _AMERICA.sub("USA", plain)
+    plain = re.sub(r"\bUS\s?(?=\$)", "", plain)
     plain = re.sub(r"(?<=\d)\s?[-–]\s?(?=\d)", " to ", plain)
     plain = re.sub(r"(?<=\w)-(?=\w)", " ", plain)
     plain = re.sub(r"(?<=\d)(?=(?:bn|km|kg|cm|mm)\b)", " ", plain)
@@ -152,13 +159,35 @@ def is_past(word: str) -> bool:
     )
 
 
+_BRITISH = (
+    (re.compile(r"(?<=.{4})is(?=(?:e|es|ed|ing|er|ers|ation|ations)$)"), "iz"),
+    (re.compile(r"(?<=.l|al)ys(?=(?:e|es|ed|ing|er|ers)$)"), "yz"),
+    (
+        re.compile(r"^(col|fav|lab|hon|neighb|behavi|harb|hum|rum|arm|vap|flav|end|sav)our"),
+        r"\1or",
+    ),
+    (re.compile(r"^(cent|theat|fib|lit|met|kilomet|centimet|millimet|calib)re(?=s?$)"), r"\1er"),
+    (re.compile(r"^(travel|cancel|label|model|fuel|signal|counsel|total)l(?=ed|ing|er)"), r"\1"),
+    (re.compile(r"^(def|off|lic|pret)ence(?=s?$)"), r"\1ense"),
+    (re.compile(r"^programme(?=s?$)"), "program"),
+    (re.compile(r"^grey"), "gray"),
+)
+
+
+def american(word: str) -> str:
+    """A word in American spelling; a few others change too, each always in the same way."""
+    for pattern, spelling in _BRITISH:
+        word = pattern.sub(spelling, word)
+    return word
+
+
 def stem(word: str) -> str:
-    """A word without its inflection.
+    """A word without its inflection, in American spelling.
 
     Only inflection, after Harman's S stemmer (1991) with -ed and -ing: stemmers that also cut
     derivations make one word of "nation" and "national".
     """
-    word = _IRREGULAR.get(word, word)
+    word = american(_IRREGULAR.get(word, word))
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     for ending in ("ing", "ed"):
@@ -238,6 +267,117 @@ NOT_ASSERTED = _set(
 )
 """Words of sentences that suppose, wish, foresee or report rather than assert."""
 
+RESTRICTING = _set(
+    "some few half part partly mostly sometimes former formerly ex fake almost nearly yet fictional"
+    " attempted attempt only exclusively among against co self non semi anti"
+)
+"""Words that may make of a statement about all a statement about some, or about nobody."""
+
+_OPPOSITE = [
+    pair.split()
+    for pair in (
+        "highest lowest",
+        "largest smallest",
+        "biggest smallest",
+        "longest shortest",
+        "oldest youngest",
+        "fastest slowest",
+        "strongest weakest",
+        "richest poorest",
+        "best worst",
+        "first last",
+        "positive negative",
+        "favorable unfavorable",
+        "majority minority",
+        "maximum minimum",
+        "north south",
+        "east west",
+        "northern southern",
+        "eastern western",
+        "male female",
+        "men women",
+        "alive dead",
+        "successful unsuccessful",
+        "success failure",
+        "import export",
+        "imports exports",
+        "domestic foreign",
+        "urban rural",
+        "public private",
+        "winner loser",
+        "mother father",
+        "son daughter",
+        "brother sister",
+        "husband wife",
+        "summer winter",
+        "allowed banned",
+        "allowed prohibited",
+        "supports opposes",
+        "supported opposed",
+        "voluntary mandatory",
+        "temporary permanent",
+    )
+]
+OPPOSITES: dict[str, frozenset[str]] = {
+    stem(word): frozenset(
+        stem(other) for pair in _OPPOSITE if word in pair for other in pair if other != word
+    )
+    | frozenset(
+        stem(other)
+        for other, (name, side) in POLES.items()
+        if word in POLES and (name, -side) == POLES[word]
+    )
+    for word in {*POLES, *(word for pair in _OPPOSITE for word in pair)}
+}
+"""Stems of words, and of those that cannot be said of the same at once."""
+
+SAME = {
+    stem(word): stem(pair.split()[0])
+    for pair in (
+        "film movie movies films",
+        "worldwide globally",
+        "start begin began begun started commenced",
+        "gross grossed earned earn earns",
+        "named called titled entitled",
+        "buy purchase purchased bought",
+        "child children kid kids",
+        "show series",
+        "situated located",
+        "people persons",
+        "nation country",
+        "nations countries",
+    )
+    for word in pair.split()
+}
+"""Stems of words that say the same, each with the one that stands for all."""
+
+ATTRIBUTED = _set("according report reports reported story novel movie used")
+"""Words of sentences that name where something is from, and assert it nevertheless."""
+
+UNIQUE = _set("earth sun moon world universe internet sky")
+"""What "the" tells apart by itself."""
+
+OWN = _set("its their his her other same such")
+"""Words that point within their sentence as often as outside it."""
+
+PRESENT = _set("now currently today")
+
+DIRECTIONS = _set(
+    "from to against before after under over into without above below between through"
+)
+"""Small words without which a sentence may say the reverse."""
+
+RANKS = _set("second third fourth fifth sixth seventh eighth ninth tenth")
+
+RELATIONS = _set("before after by since until from")
+"""Words before a date that make of it one side of it."""
+
+DENYING = _set(
+    "not never no without neither nor none nobody hardly barely scarcely except unlike instead"
+    " deny denies denied refuse refused reject rejected fail failed myth false untrue"
+)
+"""Words that deny, or cast doubt on, what stands near them."""
+
 ASKING = _set(
     "what who whom whose which when where why how is are was were do does did can could will"
     " would should has have had am"
@@ -258,9 +398,17 @@ PREPOSITIONS = _set(
     "in on at by during after before since from between under among for with without of to until"
     " within across over through back"
 )
-MONTHS = _set(
-    "january february march april may june july august september october november december"
-)
+MONTH_NUMBERS = {
+    month: number
+    for number, month in enumerate(
+        (
+            *("january", "february", "march", "april", "may", "june"),
+            *("july", "august", "september", "october", "november", "december"),
+        ),
+        start=1,
+    )
+}
+MONTHS = frozenset(MONTH_NUMBERS)
 ONCE = frozenset(
     stem(word)
     for word in _set(
