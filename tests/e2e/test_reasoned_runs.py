@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,7 @@ from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
 from ultimate_discord_intelligence_bot.crew_builders import agent_prompts
 from ultimate_discord_intelligence_bot.settings import Depth, load_settings
 
+AUTOINTEL = Path(sys.executable).with_name("autointel")
 Copy = Callable[[str], Path]
 
 ASKED_AT = {
@@ -143,6 +149,32 @@ def test_what_failed_is_asked_again_by_the_next_run_and_what_was_answered_is_not
     assert "known to mislead" in server.seen[-1].prompt
     assert "fallacies" not in second.reused
     assert {"summary", "perspectives", "verdicts"} <= set(second.reused)
+
+
+def test_a_run_that_was_killed_goes_on_without_asking_again(
+    debate: Path, fresh_copy: Copy, server: ModelServer
+) -> None:
+    server.latency = 0.3
+    environment = {
+        **os.environ,
+        "AUTOINTEL_DATA_DIR": str(fresh_copy("data")),
+        "AUTOINTEL_LLM": "openai/stub",
+        "AUTOINTEL_LLM_BASE_URL": server.url,
+    }
+    command = [str(AUTOINTEL), "run", str(debate), "--depth", "experimental", "--json"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        while server.answered < 9 and process.poll() is None:
+            time.sleep(0.02)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    time.sleep(1)
+    asked_before = [request.prompt for request in server.seen]
+    second = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
+    assert json.loads(second.stdout)["status"] == "complete"
+    asked_after = [request.prompt for request in server.seen[len(asked_before) :]]
+    again = set(asked_before) & set(asked_after)
+    assert len(again) <= 8  # those under way when it was killed
+    assert len(set(asked_before) - again) > 0
 
 
 def test_the_budget_caps_a_run_and_keeps_what_was_paid_for(

@@ -202,6 +202,9 @@ async def test_words_that_speak_against_a_verdict_make_it_conflicting_evidence()
     (verdict,) = found.verdicts
     assert (verdict.label, verdict.confidence) == (Label.CONFLICTING, None)
     assert [e.stance for e in verdict.evidence] == ["supports", "refutes"]
+    assert verdict.explanation == (
+        "So. But a wider search found that one other recording refutes it. Far fewer."
+    )
     assert "verdict that was reached on it (Supported)" in mind.questions[0].messages[-1].content
 
 

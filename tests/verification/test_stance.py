@@ -10,6 +10,10 @@ from ultimate_discord_intelligence_bot.verification import compare
 
 SUPPORTS = [
     (
+        "It does not, since the rover Perseverance needed seven months to reach Mars in 2021.",
+        "The rover Perseverance needed seven months to reach Mars in 2021.",
+    ),
+    (
         "The bridge carries forty percent of the traffic.",
         "The bridge carries 40 percent of the traffic.",
     ),
@@ -52,6 +56,12 @@ REFUTES = [
     ("Apollo 11 landed on the Moon in 1969.", "Apollo 11 landed on the Moon in 1972."),
     ("The wall was built in 1961.", "The wall was built in nineteen fifty-three."),
     ("Vaccines cause autism.", "Vaccines do not cause autism."),
+    (
+        "Every spacecraft that was ever sent to Mars has landed safely.",
+        "Not every spacecraft that was ever sent to Mars has landed safely.",
+    ),
+    ("And not all of the delegates signed.", "All of the delegates signed."),
+    ("All swans in Europe are white.", "Not all swans in Europe are white."),
     ("Vaccines cause autism.", "Vaccines don't cause autism."),
     ("Water boils at 100 degrees at sea level.", "Water boils at 60 degrees at sea level."),
     ("A flight to Mars takes three weeks.", "A flight to Mars takes seven months."),
@@ -128,7 +138,6 @@ RELATED = [
     ("vaccines are safe for children", "no vaccines are safe for children"),
     ("The mayor took the money.", "No doubt the mayor took the money."),
     ("The shop sells bread.", "The shop no longer sells bread."),
-    ("All swans in Europe are white.", "Not all swans in Europe are white."),
     ("The mayor did not take money.", "The mayor did not take the train."),
     ("Germany defeated France.", "France did not defeat Germany."),
     ("Germany defeated France.", "Germany was not defeated by France."),

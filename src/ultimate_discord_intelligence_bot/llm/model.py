@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..errors import SettingsError
 from ..settings import Depth, Settings
 from .catalogue import Facts, Price, facts
 from .gate import Gate
@@ -15,6 +16,14 @@ from .gateway import Gateway, Patience
 from .ledger import Budget, Ledger
 from .provider import Address, CrewProvider
 from .replies import Replies
+
+_KEYS = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+}
+"""Providers that answer nobody without a key, and where it is set."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +103,18 @@ def open_model(settings: Settings) -> LanguageModel | None:
     """A handle on the configured model; None when none is configured. Blocks (imports CrewAI).
 
     Raises:
-        ModelRefused: it cannot be used: key, name or package is missing.
+        SettingsError: it needs a key and there is none.
+        ModelRefused: it cannot be used: its name or a package is unknown.
         StorageError: the file of earlier answers cannot be opened.
     """
     if not settings.llm:
         return None
     provider, _, model = settings.llm.partition("/")
+    if provider in _KEYS and not (settings.llm_key or settings.llm_base_url):
+        raise SettingsError(
+            f"AUTOINTEL_LLM={settings.llm} needs a key.",
+            f"Set {_KEYS[provider]}, or leave AUTOINTEL_LLM empty.",
+        )
     identity = _Identity(
         Address(
             provider,

@@ -85,17 +85,18 @@ async def _challenged(
     ]
     passages = [*undecided, *fresh.values()][:_SHOWN]
     try:
-        found = await _asked(mind, verdict, wider[0][0], passages, opposite)
+        found, why = await _asked(mind, verdict, wider[0][0], passages, opposite)
     except LanguageModelError as error:
         return verdict, f"The challenger gave no answer. {error}"
-    return _revised(verdict, found, len(fresh)), ""
+    return _revised(verdict, found, len(fresh), why), ""
 
 
 async def _asked(
     mind: Mind, verdict: Verdict, assertion: Assertion, passages: list[Evidence], opposite: str
-) -> tuple[Evidence, ...]:
+) -> tuple[tuple[Evidence, ...], str]:
+    """What speaks against the verdict, and how the challenger puts it."""
     if not passages:
-        return ()
+        return (), ""
     answer = await mind.ask(
         CHALLENGE.about(
             material("statement", [assertion.text]),
@@ -104,14 +105,17 @@ async def _asked(
         )
     )
     weighed, _ = cited(passages, answer.counter)
-    return tuple(e for e in weighed if e.stance == opposite)
+    return tuple(e for e in weighed if e.stance == opposite), answer.explanation
 
 
-def _revised(verdict: Verdict, against: tuple[Evidence, ...], looked_at: int) -> Verdict:
+def _revised(
+    verdict: Verdict, against: tuple[Evidence, ...], looked_at: int, why: str = ""
+) -> Verdict:
     if not against:
         passages = "one passage" if looked_at == 1 else f"{looked_at} passages"
         note = f"A wider search through {passages} found nothing against this."
         return verdict.model_copy(update={"explanation": f"{verdict.explanation} {note}"})
+    but = f"But a wider search found that {told(against)}. {why}".rstrip()
     shown = {(e.source_id, e.passage) for e in against}
     before = tuple(e for e in verdict.evidence if (e.source_id, e.passage) not in shown)
     return verdict.model_copy(
@@ -119,6 +123,6 @@ def _revised(verdict: Verdict, against: tuple[Evidence, ...], looked_at: int) ->
             "label": Label.CONFLICTING,
             "evidence": before + against,
             "confidence": None,
-            "explanation": f"{verdict.explanation} But a wider search found that {told(against)}.",
+            "explanation": f"{verdict.explanation} {but}",
         }
     )

@@ -118,7 +118,7 @@ def cited(
             update={
                 "stance": stances[number].stance if number in stances else "related",
                 "quote": stances[number].quote if number in stances else "",
-                "reason": "the words cited" if number in stances else "",
+                "reason": "",
                 "confidence": 0.0,
             }
         )

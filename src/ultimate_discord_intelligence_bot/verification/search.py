@@ -43,7 +43,8 @@ async def search_sources(
     failures: dict[str, None] = {}
     for (assertion, source), answer in zip(wanted, answers, strict=True):
         if isinstance(answer, SourceFailed):
-            failures[f"{source.name}: {answer}"] = None
+            named = str(answer).startswith(source.name)
+            failures[str(answer) if named else f"{source.name}: {answer}"] = None
         else:
             found.setdefault(assertion.id, []).extend(
                 _evidence(passage, source.name, today) for passage in answer

@@ -24,6 +24,7 @@ from .words import (
     FINITE,
     IGNORED,
     LIGHT,
+    MONTHS,
     MURKY_AFTER_NO,
     MURKY_AFTER_NOT,
     NOT_ASSERTED,
@@ -276,13 +277,25 @@ def _parts(spoken: Sequence[Token]) -> Iterator[list[Token]]:
 
 
 def _around_because(spoken: list[Token]) -> Iterator[list[Token]]:
-    words = [token.word for token in spoken]
-    if "because" not in words:
+    at = _reason(spoken)
+    if at is None:
         yield spoken
         return
-    at = words.index("because")
     yield spoken[:at]
     yield spoken[at + 1 :]
+
+
+def _reason(spoken: list[Token]) -> int | None:
+    """Where a reason is given: "because", or "since" after a comma and not before a date."""
+    words = [token.word for token in spoken]
+    for at, word in enumerate(words):
+        if word == "because":
+            return at
+        if word == "since" and at and words[at - 1] == "," and at + 1 < len(words):
+            following = spoken[at + 1]
+            if following.number is None and following.word not in MONTHS | {"then"}:
+                return at
+    return None
 
 
 def _time_last(spoken: list[Token]) -> list[Token]:
@@ -338,6 +351,11 @@ def _matters(token: Token) -> bool:
     return (token.is_word or token.word[0].isdigit()) and token.word not in IGNORED
 
 
+def _opens(before: Sequence[Token]) -> bool:
+    """Whether a clause has not begun yet."""
+    return all(token.word in OPENERS | IGNORED for token in before)
+
+
 def _negation(left: Sequence[Token]) -> tuple[bool, list[Token]]:
     """Whether a clause denies, and its other tokens.
 
@@ -352,6 +370,9 @@ def _negation(left: Sequence[Token]) -> tuple[bool, list[Token]]:
             kept.append(token)
             continue
         # "No vaccines …" at the beginning may be an answer: captions often have no comma.
+        if token.word == "not" and following in ("every", "all") and _opens(left[:index]):
+            negators += 1  # "Not every …" denies "Every …" as a whole
+            continue
         answers = not following or following in MURKY_AFTER_NO or following in OPENERS
         if token.word == "no" and (answers or index == 0):
             raise Murky

@@ -123,8 +123,9 @@ def told(evidence: Sequence[Evidence]) -> str:
     named = [_named(place, len(sources)) for place, sources in who.items()]
     one = len(who) == 1 and len(next(iter(who.values()))) == 1
     verb = evidence[0].stance if one else evidence[0].stance.removesuffix("s")
-    reasons = dict.fromkeys(e.reason for e in evidence)
-    return f"{' and '.join(named)} {verb} it ({'; '.join(reasons)})"
+    reasons = dict.fromkeys(e.reason for e in evidence if e.reason)
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    return f"{' and '.join(named)} {verb} it{why}"
 
 
 def _named(place: str, count: int) -> str:

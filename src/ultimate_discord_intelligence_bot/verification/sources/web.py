@@ -24,7 +24,7 @@ import structlog
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from ... import __version__
-from ...errors import AutointelError, SourceFailed
+from ...errors import AutointelError, HostUnknown, SourceFailed
 from ...network import DEFAULT_PORTS, allowed_places
 from ...settings import Settings
 from .cache import Answer, AnswerCache, request_key
@@ -411,6 +411,11 @@ def _told(who: str, patience: float) -> Iterator[None]:
         raise SourceFailed(f"{who} has not answered within {patience:g} seconds.") from None
     except SourceFailed:
         raise
+    except HostUnknown as error:
+        raise SourceFailed(
+            f"{who} could not be reached: {error.message}",
+            "Check the network connection; the verdicts rest on the other sources.",
+        ) from None
     except AutointelError as error:
         raise SourceFailed(f"{who} is not asked. {error.message}", error.remedy) from None
     except (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol, httpx.InvalidURL):
