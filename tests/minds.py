@@ -12,11 +12,13 @@ class Prepared:
     """Gives the prepared answers one after the other; an error is raised.
 
     Attributes:
+        context: tokens that it reads and writes at once.
         questions: as they were asked.
     """
 
-    def __init__(self, *answers: Answer | LanguageModelError) -> None:
+    def __init__(self, *answers: Answer | LanguageModelError, context: int = 100_000) -> None:
         self._answers = list(answers)
+        self.context = context
         self.questions: list[Question[Any]] = []
 
     async def ask(self, question: Question[A]) -> A:

@@ -1,4 +1,7 @@
-"""A server on loopback that speaks OpenAI's protocol, well or badly, as told."""
+"""A server on loopback that speaks OpenAI's protocol, well or badly, as told.
+
+Whole answers it also gives in the protocols of Anthropic and of Gemini, by the path that is asked.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body["messages"] = heard(self.path, body)
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        key = key or self.headers.get("x-api-key") or self.headers.get("x-goog-api-key") or ""
         stub = self.server.stub
         fault = stub.enter(body, key)
         try:
@@ -134,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif body.get("stream"):
             self._stream(text, finish, cut=fault == "cut")
         else:
-            self._send(200, json.dumps(completion(body, text, finish)).encode())
+            self._send(200, json.dumps(completion(self.path, body, text, finish)).encode())
 
     def _refuse(self, stub: ModelServer, fault: str) -> None:
         code = "context_length_exceeded" if fault == "context" else "made_up"
@@ -187,9 +192,59 @@ class _Server(ThreadingHTTPServer):
     stub: ModelServer
 
 
-def completion(body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
-    """The document that OpenAI's protocol answers with."""
+def heard(path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The conversation, in OpenAI's form."""
+    if "generateContent" in path:
+        parts = body.get("systemInstruction", {}).get("parts", [])
+        said = [{"role": "system", "content": part["text"]} for part in parts]
+        return said + [
+            {"role": turn["role"], "content": part["text"]}
+            for turn in body["contents"]
+            for part in turn["parts"]
+        ]
+    if not path.endswith("/messages"):
+        return list(body["messages"])
+    system = body.get("system") or []
+    blocks = [{"text": system}] if isinstance(system, str) else system
+    said = [{"role": "system", "content": block["text"]} for block in blocks]
+    for message in body["messages"]:
+        content = message["content"]
+        texts = [content] if isinstance(content, str) else [part["text"] for part in content]
+        said += [{"role": message["role"], "content": text} for text in texts]
+    return said
+
+
+def completion(path: str, body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
+    """The document that the protocol of a path answers with."""
     prompt = sum(len(str(message["content"])) for message in body["messages"]) // 4
+    answer = len(text) // 4
+    if "generateContent" in path:
+        content = {"role": "model", "parts": [{"text": text}]}
+        return {
+            "candidates": [{"content": content, "finishReason": finish.upper(), "index": 0}],
+            "usageMetadata": {
+                "promptTokenCount": prompt,
+                "candidatesTokenCount": answer,
+                "totalTokenCount": prompt + answer,
+                "cachedContentTokenCount": prompt // 2,
+            },
+        }
+    if path.endswith("/messages"):
+        return {
+            "id": "m1",
+            "type": "message",
+            "role": "assistant",
+            "model": body["model"],
+            "content": [{"type": "text", "text": text}],
+            "stop_reason": "max_tokens" if finish == "length" else "end_turn",
+            "stop_sequence": None,
+            "usage": {
+                "input_tokens": prompt - prompt // 2,
+                "cache_read_input_tokens": prompt // 2,
+                "cache_creation_input_tokens": 0,
+                "output_tokens": answer,
+            },
+        }
     return {
         "id": "c1",
         "object": "chat.completion",
@@ -204,8 +259,8 @@ def completion(body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
         ],
         "usage": {
             "prompt_tokens": prompt,
-            "completion_tokens": len(text) // 4,
-            "total_tokens": prompt + len(text) // 4,
+            "completion_tokens": answer,
+            "total_tokens": prompt + answer,
             "prompt_tokens_details": {"cached_tokens": prompt // 2},
         },
     }

@@ -19,6 +19,7 @@ import structlog
 
 from .acquisition import parse_locator
 from .briefing import write_briefing
+from .checks import MOST_CHECKWORTHY
 from .errors import AutointelError, ModelRefused, StageCrashed
 from .events import EventStream
 from .forecast import Forecast, forecast
@@ -32,7 +33,7 @@ from .plans import FREE, only, plan_for
 from .runner import StageRunner
 from .runs import Run, stable_id
 from .settings import Depth, Settings, load_settings
-from .stages import MOST_CHECKWORTHY, StageWork, memory_for
+from .stages import StageWork, memory_for
 
 if TYPE_CHECKING:
     from .crew_builders import DeskOf

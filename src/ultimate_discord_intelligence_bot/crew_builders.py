@@ -133,6 +133,11 @@ class Specialist(Agent):
     ) -> str:
         raise NotImplementedError("The crew must be started with akickoff().")
 
+    @property
+    def context(self) -> int:
+        """Tokens of a question and its answer, at the most."""
+        return self._desk.model.facts.context
+
     async def ask(self, question: Question[A]) -> A:
         """The validated answer to a question.
 

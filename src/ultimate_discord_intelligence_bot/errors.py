@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from pathlib import Path
 from typing import ClassVar
 
@@ -445,3 +446,31 @@ def storage_error(error: OSError, path: Path) -> StorageError:
         return DiskFull(f"The disk is full: {path} could not be written.")
     reason = error.strerror or str(error)
     return NotWritable(f"{path} cannot be written ({reason}).")
+
+
+_UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def database_error(error: sqlite3.Error, path: Path, when_damaged: str) -> StorageError:
+    """Translate what SQLite says about a file into the error a user understands.
+
+    Primary result codes: https://www.sqlite.org/rescode.html
+
+    Args:
+        error: as SQLite raised it.
+        path: the file.
+        when_damaged: the remedy for a file that cannot be read any more.
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(f"The disk is full: {path} could not be written.")
+    if code in _UNWRITABLE:
+        return NotWritable(f"{path} cannot be written ({error}).")
+    if code in _DAMAGED:
+        return StorageError(f"{path} is damaged ({error}).", when_damaged)
+    if code == sqlite3.SQLITE_BUSY:
+        return StorageError(
+            f"{path} is being written by another process.", "Try again when that has ended."
+        )
+    return StorageError(f"{path} cannot be used ({error}).")

@@ -59,7 +59,8 @@ def forecast(
         chapters: where it will be cut.
         claims: how many will be checked.
     """
-    asked = list(_questions(depth, transcript, chapters, claims))
+    context = model.facts.context
+    asked = list(_questions(depth, transcript, chapters, context, claims))
     calls = [question.call(HOUSE_RULES) for question in asked]
     prompt = sum(call.prompt_tokens + _CHARACTER_TOKENS for call in calls)
     answer = sum(call.answer_tokens for call in calls)
@@ -75,10 +76,10 @@ def forecast(
 
 
 def _questions(
-    depth: Depth, transcript: Transcript, chapters: Chapters | None, claims: int
+    depth: Depth, transcript: Transcript, chapters: Chapters | None, context: int, claims: int
 ) -> Iterator[Question[Any]]:
     deep = depth is not Depth.STANDARD
-    yield from questions_about(transcript, chapters, deep=deep)
+    yield from questions_about(transcript, chapters, context, deep=deep)
     if not deep:
         return
     statement, passages = material("statement", ["x" * 120]), material("passages", _PASSAGES)

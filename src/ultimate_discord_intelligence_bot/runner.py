@@ -12,6 +12,7 @@ import structlog
 
 from .errors import AutointelError, StageCrashed, StageTimedOut
 from .events import EventStream, Kind, Progress, StageEvent
+from .inputs import Inputs
 from .llm import Mind
 from .models.artifact import Model, Storable
 from .models.report import Missing
@@ -37,41 +38,6 @@ class StageOutcome(Model):
     seconds: float
     artifact: str | None = None
     missing: Missing | None = None
-
-
-class Inputs:
-    """The artifacts that a stage reads, by stage name.
-
-    Attributes:
-        missing: stages of the run that have given no result so far.
-        mind: answers questions, where a language model is configured and the stage reasons.
-    """
-
-    def __init__(
-        self,
-        artifacts: Mapping[str, Any],
-        missing: tuple[Missing, ...] = (),
-        mind: Mind | None = None,
-    ) -> None:
-        self._artifacts = artifacts
-        self.missing = missing
-        self.mind = mind
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Stages that left something to read."""
-        return frozenset(self._artifacts)
-
-    def need(self, name: str, kind: type[_A]) -> _A:
-        """An artifact that the plan promises."""
-        artifact = self._artifacts[name]
-        if not isinstance(artifact, kind):
-            raise TypeError(f"{name} is {type(artifact).__name__}, not {kind.__name__}")
-        return artifact
-
-    def find(self, name: str, kind: type[_A]) -> _A | None:
-        """An artifact that may be missing or not part of the plan."""
-        return self.need(name, kind) if name in self._artifacts else None
 
 
 def _nothing() -> dict[str, Any]:

@@ -15,10 +15,11 @@ from ultimate_discord_intelligence_bot.errors import (
     TranscriptionError,
 )
 from ultimate_discord_intelligence_bot.events import EventStream, Progress, StageEvent
+from ultimate_discord_intelligence_bot.inputs import Inputs
 from ultimate_discord_intelligence_bot.models.artifact import Artifact
 from ultimate_discord_intelligence_bot.models.media import Locator
 from ultimate_discord_intelligence_bot.plans import Phase, Plan, Resource, Stage
-from ultimate_discord_intelligence_bot.runner import Inputs, StageRunner, Work
+from ultimate_discord_intelligence_bot.runner import StageRunner, Work
 from ultimate_discord_intelligence_bot.runs import Run
 from ultimate_discord_intelligence_bot.settings import Depth, Settings
 

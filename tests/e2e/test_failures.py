@@ -19,9 +19,10 @@ from ultimate_discord_intelligence_bot.errors import (
     TranscriptionError,
 )
 from ultimate_discord_intelligence_bot.events import Progress
+from ultimate_discord_intelligence_bot.inputs import Inputs
 from ultimate_discord_intelligence_bot.models.report import Report
 from ultimate_discord_intelligence_bot.plans import Flags, plan
-from ultimate_discord_intelligence_bot.runner import Inputs, Work
+from ultimate_discord_intelligence_bot.runner import Work
 from ultimate_discord_intelligence_bot.settings import Depth
 from ultimate_discord_intelligence_bot.stages import StageWork
 

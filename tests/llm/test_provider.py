@@ -140,6 +140,55 @@ async def test_servers_that_speak_openai_s_protocol_are_reached_at_their_address
     assert server.seen[0].body["model"] == "a/model"
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "gemini"])
+async def test_other_protocols_are_spoken_as_well(provider: str, server: ModelServer) -> None:
+    address = Address(provider, "some-model", "k3y", server.url.removesuffix("/v1"), timeout=1.0)
+    model = CrewProvider(address)
+    said = Message("system", "Rules."), Message("user", "x" * 394, shared=True)
+    reply = await model.send(Call(said, answer_tokens=77))
+    assert reply.text == f"You said: {'x' * 394}"
+    assert (reply.usage.prompt, reply.usage.cached, reply.usage.completion) == (100, 50, 101)
+    assert reply.whole
+    request = server.seen[0]
+    assert request.key == "k3y"
+    assert [m["content"] for m in request.body["messages"]] == ["Rules.", "x" * 394]
+    limits = request.body, request.body.get("generationConfig", {})
+    assert 77 in (limits[0].get("max_tokens"), limits[1].get("maxOutputTokens"))
+
+    faults: list[Fault] = ["429", "500", "hang", "401", "length"]
+    server.faults.extend(faults)
+    with pytest.raises(Failure) as refused:
+        await model.send(ask("?"))
+    assert (refused.value.throttled, refused.value.after) == (True, 0.1)
+    for _ in range(2):
+        with pytest.raises(Failure):
+            await model.send(ask("?"))
+    with pytest.raises(ModelRefused, match="does not accept the key"):
+        await model.send(ask("?"))
+    assert not (await model.send(ask("?"))).whole
+    assert len(server.seen) == 6
+    await model.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "length", "temperature"),
+    [("gpt-4o-mini", "max_completion_tokens", 0.0), ("gpt-5-mini", "max_completion_tokens", None)],
+)
+async def test_openai_s_own_models_are_told_their_length_as_they_want_it(
+    model: str,
+    length: str,
+    temperature: float | None,
+    server: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    await CrewProvider(Address("openai", model, "k3y")).send(ask("hi", answer_tokens=55))
+    body = server.seen[0].body
+    assert body[length] == 55
+    assert "max_tokens" not in body
+    assert body.get("temperature") == temperature
+
+
 def test_an_unknown_provider_is_refused_by_name() -> None:
     with pytest.raises(ModelRefused, match="nobody/model"):
         CrewProvider(Address("nobody", "model", "k3y"))

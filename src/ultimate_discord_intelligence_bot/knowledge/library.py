@@ -11,19 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..closing import Closing
 from ..errors import (
-    DiskFull,
     DocumentRefused,
     DocumentUnknown,
     EmbedderMismatch,
-    NotWritable,
     StorageError,
+    database_error,
     storage_error,
 )
 from ..models.knowledge import Document, Found, Place
@@ -70,8 +68,6 @@ CREATE TABLE vectors (
 """
 _PATIENCE = 30.0
 _FEWEST_DIGITS = 4
-_UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def open_library(data_dir: Path, tenant: str, embedder: str | None = None) -> Library:
@@ -91,7 +87,7 @@ def open_library(data_dir: Path, tenant: str, embedder: str | None = None) -> Li
     return Library(data_dir / "knowledge" / f"{tenant}.sqlite", embedder)
 
 
-class Library:
+class Library(Closing):
     """An open library. Any thread may use it; calls take turns and block.
 
     Use as a context manager, or call ``close``.
@@ -108,17 +104,6 @@ class Library:
         except BaseException:
             self._connection.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file; twice is harmless."""
@@ -470,25 +455,5 @@ def _in_our_words(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _translated(error, path) from error
-
-
-def _translated(error: sqlite3.Error, path: Path) -> StorageError:
-    """What SQLite says about a file, as the error a user understands.
-
-    Primary result codes: https://www.sqlite.org/rescode.html
-    """
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return DiskFull(f"The disk is full: {path} could not be written.")
-    if code in _UNWRITABLE:
-        return NotWritable(f"{path} cannot be written ({error}).")
-    if code in _DAMAGED:
-        return StorageError(
-            f"{path} is damaged ({error}).", "Move it away and add the documents again."
-        )
-    if code == sqlite3.SQLITE_BUSY:
-        return StorageError(
-            f"{path} is being written by another process.", "Try again when that has ended."
-        )
-    return StorageError(f"{path} cannot be used ({error}).")
+        remedy = "Move it away and add the documents again."
+        raise database_error(error, path, remedy) from error

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from ..closing import Closing
 from ..errors import SettingsError
 from ..settings import Depth, Settings
 from .catalogue import Facts, Price, facts
@@ -52,7 +51,7 @@ _open: dict[_Identity, _Shared] = {}
 _registry = threading.Lock()
 
 
-class LanguageModel:
+class LanguageModel(Closing):
     """A handle on the model that the settings name. Use as a context manager, or call ``close``.
 
     Attributes:
@@ -64,17 +63,6 @@ class LanguageModel:
     def __init__(self, name: str, known: Facts, identity: _Identity, gateway: Gateway) -> None:
         self.name, self.facts, self.gateway = name, known, gateway
         self._identity: _Identity | None = identity
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give up this handle; with the last one the gateway ends. Twice is harmless."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ _REFUSALS = {400, 401, 402, 403, 404, 405, 413, 422}
 _KEYS = {401, 403}
 _RETRIED_CLIENT_ERRORS = {408, 409, 425, 429}
 _LONGEST_REASON = 300
+_TRICKLE = 3
+_THINKS = re.compile(r"o\d|gpt-(?:[5-9]|\d\d)")
 
 
 class Failure(Exception):
@@ -111,8 +115,9 @@ class CrewProvider:
 
         with _listening(hear):
             try:
-                # CrewAI wraps every call into retries of its own; the gateway's are enough.
-                answer = await inspect.unwrap(type(model).acall)(model, _plain(call))
+                # The timeout of a library counts from byte to byte; a trickle would never end.
+                async with asyncio.timeout(_TRICKLE * self._address.timeout):
+                    answer = await _once(model, call)
             except Exception as error:
                 raise self._translated(error) from error
         if on_text is not None and not finish:
@@ -141,24 +146,8 @@ class CrewProvider:
         import_crewai()
         from crewai import LLM
 
-        options: dict[str, Any] = {
-            "model": address.model,
-            "provider": address.provider,
-            "max_tokens": answer_tokens,
-            "temperature": 0.0,
-            "stream": streams,
-            "timeout": address.timeout,
-            "max_retries": 0,
-        }
-        if address.key:
-            options["api_key"] = address.key
-        if address.base_url:
-            options["base_url"] = address.base_url
-            if address.provider == "openai":
-                options["custom_openai"] = True
-                options.setdefault("api_key", "none")  # the library insists on one
         try:
-            return LLM(**options)
+            return LLM(**_options(address, answer_tokens), stream=streams)
         except (ImportError, ValueError) as error:
             raise ModelRefused(
                 f"The model {address.provider}/{address.model} cannot be used: {_reason(error)}"
@@ -187,6 +176,43 @@ class CrewProvider:
         if isinstance(error, json.JSONDecodeError | ValidationError):
             return Failure("the answer is not in the provider's own format")
         return ModelUnavailable(f"{named} gave an answer that cannot be read: {_reason(error)}")
+
+
+async def _once(model: Any, call: Call) -> Any:
+    """One request: CrewAI wraps every call into retries of its own, the gateway's are enough."""
+    return await inspect.unwrap(type(model).acall)(model, _plain(call))
+
+
+def _options(address: Address, answer_tokens: int) -> dict[str, Any]:
+    """What CrewAI's class is told; providers name the same things differently."""
+    options: dict[str, Any] = {"model": address.model, "provider": address.provider}
+    if address.key:
+        options["api_key"] = address.key
+    if address.provider in ("gemini", "google"):
+        http: dict[str, Any] = {"timeout": int(1000 * address.timeout)}
+        if address.base_url:
+            http["base_url"] = address.base_url
+        client = {"http_options": http}
+        return options | {
+            "client_params": client,
+            "max_output_tokens": answer_tokens,
+            "temperature": 0.0,
+        }
+    options |= {"timeout": address.timeout, "max_retries": 0}
+    if address.base_url:
+        options["base_url"] = address.base_url
+    if address.provider != "openai":
+        return options | {"max_tokens": answer_tokens, "temperature": 0.0}
+    if address.base_url:
+        options.setdefault("api_key", "none")  # the library insists on one
+        return options | {
+            "custom_openai": True,
+            "max_tokens": answer_tokens,
+            "temperature": 0.0,
+        }
+    # OpenAI's own newer models know no max_tokens, and those that think no temperature.
+    options["max_completion_tokens"] = answer_tokens
+    return options if _THINKS.match(address.model) else options | {"temperature": 0.0}
 
 
 def _plain(call: Call) -> list[dict[str, Any]]:

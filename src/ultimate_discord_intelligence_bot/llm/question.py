@@ -95,7 +95,14 @@ class Question(Generic[A]):
 
 
 class Mind(Protocol):
-    """Somebody who answers questions: a specialist of the crew."""
+    """Somebody who answers questions: a specialist of the crew.
+
+    Attributes:
+        context: tokens of a question and its answer, at the most.
+    """
+
+    @property
+    def context(self) -> int: ...
 
     async def ask(self, question: Question[A]) -> A:
         """The validated answer.

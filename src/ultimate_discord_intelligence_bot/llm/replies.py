@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from ..errors import StorageError, storage_error
+from ..errors import StorageError, database_error, storage_error
 from .call import Reply, Usage
 
 _DAY = 86_400.0
@@ -71,6 +71,4 @@ class Replies:
         self._database.close()
 
     def _unusable(self, error: sqlite3.Error) -> StorageError:
-        return StorageError(
-            f"{self._path} cannot be used ({error}).", "Remove it: it holds copies of answers only."
-        )
+        return database_error(error, self._path, "Remove it: it holds copies of answers only.")

@@ -8,13 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import DiskFull, NotWritable, StorageError, storage_error
+from ..errors import StorageError, database_error, storage_error
 from .worker import Worker
 
 _T = TypeVar("_T")
-
-_UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class Database:
@@ -103,22 +100,5 @@ def _in_our_words(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.DatabaseError as error:
-        raise database_error(error, path) from error
-
-
-def database_error(error: sqlite3.DatabaseError, path: Path) -> StorageError:
-    """Translate what SQLite says about a file into the error a user understands.
-
-    Primary result codes: https://www.sqlite.org/rescode.html
-    """
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return DiskFull(f"The disk is full: {path} could not be written.")
-    if code in _UNWRITABLE:
-        return NotWritable(f"{path} cannot be written ({error}).")
-    if code in _DAMAGED:
-        return StorageError(
-            f"{path} is damaged ({error}).",
-            "Move it away and run the recordings again: they will be remembered anew.",
-        )
-    return StorageError(f"{path} cannot be used ({error}).")
+        remedy = "Move it away and run the recordings again: they will be remembered anew."
+        raise database_error(error, path, remedy) from error

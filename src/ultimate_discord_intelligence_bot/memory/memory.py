@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..closing import Closing
 from ..errors import EmbedderMismatch, StorageError
 from ..models.analysis import Chapters
 from ..models.media import Source
@@ -84,7 +84,7 @@ def open_memory(data_dir: Path, *, embedder: str, dimension: int) -> Memory:
     return Memory(key, stores)
 
 
-class Memory:
+class Memory(Closing):
     """One handle on the memory. Use as a context manager, or call ``close``.
 
     Any thread and any event loop may use it. Whoever writes a source is alone with it, as a run
@@ -94,17 +94,6 @@ class Memory:
     def __init__(self, data_dir: Path, stores: _Stores) -> None:
         self._data_dir = data_dir
         self._shared: _Stores | None = stores
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give up this handle; the last one of a folder closes its stores. Twice is harmless."""

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from ...errors import LanguageModelError
 from ...llm import Message, Mind, Prompt, Question, blocks, material, spoken
+from ...llm.material import BLOCK_TOKENS
 from ...llm.prompts import FALLACIES, OVERVIEW, PERSPECTIVES, POINTS
 from ...llm.question import Answer
 from ...llm.quotation import locate
@@ -16,6 +17,9 @@ from ...models.analysis import Chapters, Quote
 from ...models.transcript import Segment, Transcript
 
 _A = TypeVar("_A", bound=Answer)
+_REST = 4_000
+"""Tokens of everything else in a question, and of its answer."""
+_LEAST = 500
 _NEAR = 2
 """How many segments beside the one it names a quote is looked for: models miscount."""
 
@@ -71,7 +75,7 @@ async def read(
     Raises:
         LanguageModelError: there was no answer about any of them.
     """
-    parts = stretches(transcript, chapters)
+    parts = stretches(transcript, chapters, mind.context)
     answers = await asyncio.gather(
         *(mind.ask(prompt.about(_material(part), *besides, **words)) for part in parts),
         return_exceptions=True,
@@ -92,10 +96,18 @@ async def read(
     return found, tuple(gaps)
 
 
-def stretches(transcript: Transcript, chapters: Chapters | None) -> list[tuple[Segment, ...]]:
-    """The recording as it is read: at most some minutes at once, cut where a chapter begins."""
+def stretches(
+    transcript: Transcript, chapters: Chapters | None, context: int
+) -> list[tuple[Segment, ...]]:
+    """The recording as it is read: at most some minutes at once, cut where a chapter begins.
+
+    Args:
+        transcript: of the whole recording.
+        chapters: where to cut.
+        context: tokens that the model reads and writes at once.
+    """
     starts = [chapter.first for chapter in chapters.chapters] if chapters else []
-    return blocks(transcript, starts)
+    return blocks(transcript, starts, max(_LEAST, min(BLOCK_TOKENS, context - _REST)))
 
 
 def quoted(segments: Sequence[Segment], span: tuple[int, int]) -> Quote:
@@ -112,17 +124,18 @@ def quoted(segments: Sequence[Segment], span: tuple[int, int]) -> Quote:
 
 
 def questions_about(
-    transcript: Transcript, chapters: Chapters | None, *, deep: bool
+    transcript: Transcript, chapters: Chapters | None, context: int, *, deep: bool
 ) -> list[Question[Any]]:
     """The questions that reading a recording will ask, as far as they are known beforehand.
 
     Args:
         transcript: of the whole recording.
         chapters: where it will be cut.
+        context: tokens that the model reads and writes at once.
         deep: whether fallacies and perspectives are looked for as well.
     """
     prompts: list[Prompt[Any]] = [POINTS, FALLACIES, PERSPECTIVES] if deep else [POINTS]
-    parts = stretches(transcript, chapters)
+    parts = stretches(transcript, chapters, context)
     words = {"most": 6, "kinds": "x" * 1_500}
     asked = [prompt.about(_material(part), **words) for prompt in prompts for part in parts]
     points = [f"[{number}] {'x' * 150}" for number in range(6 * len(parts))]
