@@ -144,7 +144,8 @@ class AutonomousIntelligenceOrchestrator:
             return RunResult(url=url, status="failed", error=error)
         run = Run(locator, wanted, settings, fresh=fresh)
         with run_context(run.id):
-            return await in_own_loop(lambda: self._execute(run, url, out))
+            threads = _THREADS + _agents(settings)
+            return await in_own_loop(lambda: self._execute(run, url, out), threads)
 
     async def estimate(self, url: str, depth: str | None = None) -> Forecast:
         """What the language model would cost for a recording. It is not asked.
@@ -244,7 +245,8 @@ class _Desks:
         from .llm.crew import Desk
 
         owner = stable_id("owner", self._run.tenant, self._run.source_id)
-        return lambda stage: Desk(model, Account(ledger, stage, owner))
+        turns = asyncio.Semaphore(_agents(self._run.settings))
+        return lambda stage: Desk(model, Account(ledger, stage, owner), turns)
 
 
 async def _kick_off(runner: StageRunner, desks: _Desks | None) -> None:
@@ -305,13 +307,18 @@ def _spent(ledger: Ledger) -> Spent:
     )
 
 
-async def in_own_loop(make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+def _agents(settings: Settings) -> int:
+    """How many agents of a run may be at work at once: enough that the gateway always has some."""
+    return 2 * settings.llm_concurrency if settings.llm else 0
+
+
+async def in_own_loop(make: Callable[[], Coroutine[Any, Any, _T]], threads: int = _THREADS) -> _T:
     """Await a coroutine on an event loop of its own, in a thread of its own.
 
     Cancellation crosses over: the coroutine is cancelled and its clean-up awaited.
     """
     loop = asyncio.new_event_loop()
-    loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="stage"))
+    loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="stage"))
     thread = threading.Thread(target=_serve, args=(loop,), name="run")
     thread.start()
     try:

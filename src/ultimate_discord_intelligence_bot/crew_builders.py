@@ -157,7 +157,8 @@ class Specialist(Agent):
                 raise
             return output.raw
 
-        return await answered(question, say)
+        async with self._desk.turns:
+            return await answered(question, say)
 
 
 def _character(who: AgentPrompt | Agent) -> dict[str, Any]:

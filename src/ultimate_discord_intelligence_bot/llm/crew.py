@@ -81,10 +81,12 @@ class Desk:
     Attributes:
         model: the configured one.
         account: on whose behalf it is asked.
+        turns: how many agents of a run may be at work at once: each of them holds a thread.
     """
 
     model: LanguageModel
     account: Account
+    turns: asyncio.Semaphore
 
     def llm(self, question: Question[Any] | None = None) -> GatewayLLM:
         """The model, to answer one question."""
