@@ -122,7 +122,7 @@ class Checks:
         async def model(mind: Mind) -> Assertions:
             return await verification.decompose(mind, chosen, claims)
 
-        return await thought(inputs, self._run.settings.llm, local, model)
+        return await thought(inputs, progress, self._run.settings.llm, local, model)
 
     def _recall(self, texts: Sequence[str]) -> Mapping[str, Verdict]:
         days = self._run.settings.verdict_days
@@ -221,7 +221,10 @@ class Checks:
                 mind, self._run.settings.llm or "", assertions, evidence, date.today()
             )
 
-        return await thought(inputs, self._run.settings.llm, local, model)
+        verdicts = await thought(inputs, progress, self._run.settings.llm, local, model)
+        # What is missing of the assertions is missing of the verdicts on them.
+        gaps = tuple(dict.fromkeys((*assertions.gaps, *verdicts.gaps)))
+        return verdicts.model_copy(update={"gaps": gaps})
 
     async def _challenge(self, inputs: Inputs, progress: Progress) -> Verdicts:
         assertions, vectors = await _asserted(inputs)

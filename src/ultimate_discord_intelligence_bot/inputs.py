@@ -22,6 +22,7 @@ class Inputs:
     Attributes:
         missing: stages of the run that have given no result so far.
         mind: answers questions, where a language model is configured and the stage reasons.
+        deadline: seconds that the stage has.
     """
 
     def __init__(
@@ -29,10 +30,12 @@ class Inputs:
         artifacts: Mapping[str, Any],
         missing: tuple[Missing, ...] = (),
         mind: Mind | None = None,
+        deadline: float = 3_600.0,
     ) -> None:
         self._artifacts = artifacts
         self.missing = missing
         self.mind = mind
+        self.deadline = deadline
 
     @property
     def names(self) -> frozenset[str]:

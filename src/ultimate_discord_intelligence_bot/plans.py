@@ -131,6 +131,8 @@ class Plan:
 
 _MINUTE = 60.0
 _HOUR = 3600.0
+_THINKING = 2 * _HOUR
+"""For stages that reason: a model on one's own machine may answer once a minute."""
 
 _SPOKEN = ("speakers", "embedding")
 _FINDINGS = (
@@ -222,7 +224,7 @@ _STAGES: tuple[Stage, ...] = (
         "assertions",
         Phase.VERIFICATION,
         Resource.CPU,
-        10 * _MINUTE,
+        _THINKING,
         needs=("speakers", "claims"),
         least=Depth.DEEP,
         reasons=True,
@@ -231,7 +233,7 @@ _STAGES: tuple[Stage, ...] = (
         "summary",
         Phase.ANALYSIS,
         Resource.CPU,
-        20 * _MINUTE,
+        _THINKING,
         needs=(*_SPOKEN, "chapters", "key_points"),
         group=Group.ANALYSIS,
         reasons=True,
@@ -240,7 +242,7 @@ _STAGES: tuple[Stage, ...] = (
         "fallacies",
         Phase.ANALYSIS,
         Resource.CPU,
-        20 * _MINUTE,
+        _THINKING,
         needs=_SPOKEN,
         uses=("chapters",),
         least=Depth.DEEP,
@@ -251,7 +253,7 @@ _STAGES: tuple[Stage, ...] = (
         "perspectives",
         Phase.ANALYSIS,
         Resource.CPU,
-        20 * _MINUTE,
+        _THINKING,
         needs=(*_SPOKEN, "chapters"),
         uses=("claims",),
         least=Depth.DEEP,
@@ -263,16 +265,17 @@ _STAGES: tuple[Stage, ...] = (
             name,
             Phase.VERIFICATION,
             resource,
-            20 * _MINUTE,
+            deadline,
             needs=(*_SPOKEN, "claims", "assertions", *more),
             least=Depth.DEEP,
             group=Group.FACT_CHECKING,
         )
-        for name, resource, more in (
-            ("memory_evidence", Resource.IO, ()),
-            ("recording_evidence", Resource.CPU, ("acquisition",)),
-            ("document_evidence", Resource.CPU, ()),
-            ("source_evidence", Resource.IO, ()),
+        for name, resource, deadline, more in (
+            ("memory_evidence", Resource.IO, 20 * _MINUTE, ()),
+            ("recording_evidence", Resource.CPU, 20 * _MINUTE, ("acquisition",)),
+            ("document_evidence", Resource.CPU, 20 * _MINUTE, ()),
+            # Strangers are asked politely: a thousand claims take their time.
+            ("source_evidence", Resource.IO, 2 * _HOUR, ()),
         )
     ),
     Stage(
@@ -288,7 +291,7 @@ _STAGES: tuple[Stage, ...] = (
         "verdicts",
         Phase.VERIFICATION,
         Resource.CPU,
-        30 * _MINUTE,
+        _THINKING,
         needs=("speakers", "assertions"),
         uses=EVIDENCE,
         least=Depth.DEEP,
@@ -298,7 +301,7 @@ _STAGES: tuple[Stage, ...] = (
         "second_opinion",
         Phase.VERIFICATION,
         Resource.IO,
-        20 * _MINUTE,
+        _THINKING,
         needs=("embedding", "claims", "assertions", "verdicts"),
         least=Depth.EXPERIMENTAL,
         reasons=True,

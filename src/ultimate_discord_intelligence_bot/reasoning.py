@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
 
-from .errors import LanguageModelError
+from .errors import LanguageModelError, ModelUnavailable
+from .events import Progress
 from .inputs import Inputs
-from .llm import Mind, Prompt
+from .llm import Mind, Prompt, Question
+from .llm.question import A
 from .models.reasoning import Reasoned
 from .models.transcript import Transcript
 from .settings import Settings
 
 _R = TypeVar("_R", bound=Reasoned)
 
+_SHARE = 0.9
+"""Of its time a stage may wait for the model; the rest is for the local analysts."""
+
 log = structlog.get_logger(__name__)
+
+
+class Attended:
+    """A mind whose answers are counted, for somebody who watches."""
+
+    def __init__(self, mind: Mind, progress: Progress) -> None:
+        self._mind, self._progress, self._answered = mind, progress, 0
+
+    @property
+    def context(self) -> int:
+        """As of the mind itself."""
+        return self._mind.context
+
+    async def ask(self, question: Question[A]) -> A:
+        """As the mind itself does."""
+        answer = await self._mind.ask(question)
+        self._answered += 1
+        plural = "" if self._answered == 1 else "s"
+        self._progress(None, f"{self._answered} answer{plural} from the language model")
+        return answer
 
 
 async def thought(
     inputs: Inputs,
+    progress: Progress,
     model: str | None,
     local: Callable[[], Awaitable[_R]],
     reason: Callable[[Mind], Awaitable[_R]],
@@ -29,6 +56,7 @@ async def thought(
 
     Args:
         inputs: of the stage; its mind answers.
+        progress: told how many answers there are.
         model: name of the model, for the reader.
         local: does it without a model.
         reason: does it with one; may raise ``LanguageModelError``.
@@ -36,12 +64,21 @@ async def thought(
     # Of words that were guessed nothing is reasoned: no quote of them is exact.
     if inputs.mind is None or not inputs.need("speakers", Transcript).exact:
         return await local()
+    patience = _SHARE * inputs.deadline
     try:
-        reasoned = await reason(inputs.mind)
+        async with asyncio.timeout(patience):
+            reasoned = await reason(Attended(inputs.mind, progress))
+    except TimeoutError:
+        late = f"The language model was not done after {patience / 60:.0f} minutes."
+        return await _instead(local, ModelUnavailable(late))
     except LanguageModelError as error:
-        log.info("language_model_failed", code=error.code, reason=error.message)
-        return (await local()).model_copy(update={"gaps": (str(error),)})
+        return await _instead(local, error)
     return reasoned.model_copy(update={"model": model})
+
+
+async def _instead(local: Callable[[], Awaitable[_R]], error: LanguageModelError) -> _R:
+    log.info("language_model_failed", code=error.code, reason=error.message)
+    return (await local()).model_copy(update={"gaps": (str(error),)})
 
 
 def asked_with(settings: Settings, *prompts: Prompt[Any]) -> Callable[[], dict[str, Any]]:

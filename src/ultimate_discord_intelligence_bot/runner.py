@@ -161,7 +161,7 @@ class StageRunner:
 
         try:
             async with asyncio.timeout(stage.deadline):
-                return await work.do(Inputs(read, self.missing, mind), progress)
+                return await work.do(Inputs(read, self.missing, mind, stage.deadline), progress)
         except AutointelError:
             raise
         except TimeoutError as error:

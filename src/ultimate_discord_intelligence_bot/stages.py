@@ -230,7 +230,7 @@ class StageWork:
             transcript = inputs.need("speakers", Transcript)
             return await read_fallacies(mind, transcript, inputs.find("chapters", Chapters))
 
-        return await thought(inputs, self._run.settings.llm, local, model)
+        return await thought(inputs, progress, self._run.settings.llm, local, model)
 
     async def _find_entities(self, inputs: Inputs, progress: Progress) -> Entities:
         return await asyncio.to_thread(analysis.find_entities, *_understood(inputs))
@@ -256,7 +256,7 @@ class StageWork:
             transcript = inputs.need("speakers", Transcript)
             return await read_summary(mind, transcript, chapters, await local())
 
-        return await thought(inputs, self._run.settings.llm, local, model)
+        return await thought(inputs, progress, self._run.settings.llm, local, model)
 
     async def _find_perspectives(self, inputs: Inputs, progress: Progress) -> Perspectives:
         chapters = inputs.need("chapters", Chapters)
@@ -270,7 +270,7 @@ class StageWork:
         async def model(mind: Mind) -> Perspectives:
             return await read_perspectives(mind, inputs.need("speakers", Transcript), chapters)
 
-        return await thought(inputs, self._run.settings.llm, local, model)
+        return await thought(inputs, progress, self._run.settings.llm, local, model)
 
     # -- memory -------------------------------------------------------------------------------
 

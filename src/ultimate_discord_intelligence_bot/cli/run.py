@@ -18,6 +18,7 @@ from ..briefing.wording import clock, counted, gaps, tally
 from ..errors import AutointelError
 from ..forecast import Forecast
 from ..models.report import Report
+from ..models.verification import Statement
 from ..observability import configure_logging
 from ..plans import FREE, only, plan_for
 from ..settings import Depth, Settings, load_settings
@@ -195,10 +196,8 @@ def _print_briefing(result: RunResult, report: Report) -> None:
         who += "" if report.transcript.exact else "≈ "
         stdout.print(f"  [cyan]{clock(item.start):>7}[/]  {who}{escape(item.text)}")
     for pair in (report.contradictions or ())[:_SHOWN]:
-        stdout.print(
-            f"  [yellow]contradiction:[/] {clock(pair.first.start)} “{escape(pair.first.text)}” "
-            f"and {clock(pair.second.start)} “{escape(pair.second.text)}”"
-        )
+        first, second = (_said(statement, report) for statement in (pair.first, pair.second))
+        stdout.print(f"  [yellow]contradiction:[/] {first} and {second}")
     for gap in gaps(report):
         stdout.print(
             f"  [yellow]missing:[/] {gap.stages}: {escape(gap.reason)} {escape(gap.remedy)}"
@@ -210,6 +209,13 @@ def _print_briefing(result: RunResult, report: Report) -> None:
     if result.reused:
         stdout.print(f"Reused from an earlier run: {', '.join(result.reused)}.")
     stdout.print(f"Briefing: {escape(str(result.out))}/report.html")
+
+
+def _said(statement: Statement, report: Report) -> str:
+    """When and what somebody said, and where, unless it is in this recording."""
+    elsewhere = statement.source_id != report.source.id
+    where = f" in {escape(statement.title)}" if elsewhere else ""
+    return f"{clock(statement.start)} “{escape(statement.text)}”{where}"
 
 
 def _told_spent(spent: Spent) -> str:

@@ -88,6 +88,7 @@ class Gateway:
         self._breaker = breaker or Breaker()
         self._patience = patience or Patience()
         self._flights: dict[str, _Flight] = {}
+        self._trouble = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="llm", daemon=True)
         self._thread.start()
@@ -196,6 +197,7 @@ class Gateway:
                 try:
                     reply = await self._provider.send(call, on_text)
                 except Failure as failure:
+                    self._trouble = str(failure)
                     passage.refused = failure.throttled
                     (self._breaker.failed if failure.broken else self._breaker.succeeded)(ticket)
                     pause = self._pause(failure, attempt)
@@ -223,7 +225,8 @@ class Gateway:
             too_long = self._breaker.down_for + wait > self._patience.seconds
             if too_long or time.monotonic() + wait > end:
                 raise ModelUnavailable(
-                    "The language model's provider is down; it was asked again and again."
+                    f"The language model's provider is down ({self._trouble}); nobody waits for it "
+                    f"longer than {self._patience.seconds:g} s."
                 )
             await asyncio.sleep(wait)
         return ticket

@@ -147,7 +147,8 @@ def _looked_at(evidence: Sequence[Evidence]) -> str:
     parts = [f"{_passages(count)} {_of(place)}" for place, count in elsewhere.items()]
     if here:
         parts.append(f"{_passages(len(here))} of this recording")
-    why = f"{' and '.join(parts)} are about something similar, but settle nothing."
+    listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    why = f"{listed} are about something similar, but settle nothing."
     if len(evidence) == 1:
         why = f"{parts[0]} is about something similar, but settles nothing."
     if any(e.stance != "related" for e in here):
