@@ -108,6 +108,10 @@ class Checks:
             "keys": sorted(name for name in SECRETS if getattr(settings, name) is not None),
         }
 
+    @property
+    def _together(self) -> bool:
+        return self._run.settings.parallel("fact_checking")
+
     # -- what is done --------------------------------------------------------------------
 
     async def _assert(self, inputs: Inputs, progress: Progress) -> Assertions:
@@ -188,7 +192,7 @@ class Checks:
                 assertions,
                 inputs.need("speakers", Transcript).language,
                 date.today(),
-                together=settings.parallel("fact_checking"),
+                together=self._together,
             )
         return await asyncio.to_thread(
             verification.gather_from_texts,
@@ -218,7 +222,12 @@ class Checks:
 
         async def model(mind: Mind) -> Verdicts:
             return await verification.read_verdicts(
-                mind, self._run.settings.llm or "", assertions, evidence, date.today()
+                mind,
+                self._run.settings.llm or "",
+                assertions,
+                evidence,
+                date.today(),
+                together=self._together,
             )
 
         verdicts = await thought(inputs, progress, self._run.settings.llm, local, model)
@@ -229,7 +238,12 @@ class Checks:
     async def _challenge(self, inputs: Inputs, progress: Progress) -> Verdicts:
         assertions, vectors = await _asserted(inputs)
         return await verification.challenge(
-            inputs.need("verdicts", Verdicts), assertions, vectors, self._retrieve, inputs.mind
+            inputs.need("verdicts", Verdicts),
+            assertions,
+            vectors,
+            self._retrieve,
+            inputs.mind,
+            together=self._together,
         )
 
     async def _retrieve(self, vectors: NDArray[np.float32], limit: int) -> list[list[Hit]]:

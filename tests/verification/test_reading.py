@@ -62,7 +62,9 @@ async def judged(
     mind = Prepared(*answers)
     items = tuple(assertion(n, f"c{n}") for n in range(len(answers) or 1))
     found = EvidenceSet(found={a.id: tuple(map(evidence, passages)) for a in items})
-    verdicts = await read_verdicts(mind, "m/1", Assertions(assertions=items), [found], TODAY)
+    verdicts = await read_verdicts(
+        mind, "m/1", Assertions(assertions=items), [found], TODAY, together=True
+    )
     return verdicts, mind
 
 
@@ -112,7 +114,7 @@ async def test_without_evidence_from_elsewhere_nothing_is_asked() -> None:
     items = Assertions(assertions=(assertion(),))
     here = EvidenceSet(found={"a0": (evidence(FOR, found_by="this recording"),)})
     mind = Prepared()
-    verdicts = await read_verdicts(mind, "m/1", items, [here], TODAY)
+    verdicts = await read_verdicts(mind, "m/1", items, [here], TODAY, together=True)
     assert verdicts.verdicts[0].label is Label.NOT_ENOUGH_EVIDENCE
     assert verdicts.verdicts[0].method == "comparison"
     assert mind.questions == []
@@ -151,7 +153,7 @@ async def test_a_claim_of_several_things_is_as_good_as_its_worst(
     mind = Prepared(
         *(answer(label, *citations, confidence=0.9 - n / 10) for n, label in enumerate(labels))
     )
-    (verdict,) = (await read_verdicts(mind, "m/1", items, [found], TODAY)).verdicts
+    (verdict,) = (await read_verdicts(mind, "m/1", items, [found], TODAY, together=True)).verdicts
     assert verdict.label is whole
     assert [part.label for part in verdict.parts] == list(labels)
     if whole is Label.SUPPORTED:

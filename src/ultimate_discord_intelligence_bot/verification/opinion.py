@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from ..errors import LanguageModelError
 from ..llm import Mind, material
@@ -12,6 +12,7 @@ from ..models.memory import Hit
 from ..models.verification import Assertion, Assertions, Evidence, Label, Verdict, Verdicts
 from .evidence import FROM_RECORDING, Floats, Retriever, evidence_of
 from .reading import cited, line
+from .turns import settled
 from .verdicts import told
 
 _LOOKED_AT = 100
@@ -25,6 +26,8 @@ async def challenge(
     vectors: Floats,
     retrieve: Retriever,
     mind: Mind | None = None,
+    *,
+    together: bool = True,
 ) -> Verdicts:
     """Look wider for what speaks against each verdict that was reached.
 
@@ -37,6 +40,7 @@ async def challenge(
         vectors: one row for each assertion, in their order.
         retrieve: as for ``gather_from_memory``.
         mind: the challenger; without one, words are compared.
+        together: whether all verdicts are challenged at once.
     """
     decided = {v.claim for v in verdicts.verdicts if v.label in (Label.SUPPORTED, Label.REFUTED)}
     rows = [row for row, a in enumerate(assertions.assertions) if a.claim in decided]
@@ -47,28 +51,32 @@ async def challenge(
     for row, found in zip(rows, hits, strict=True):
         assertion = assertions.assertions[row]
         wider.setdefault(assertion.claim, []).append((assertion, found))
-    revised = await asyncio.gather(
-        *(
-            _challenged(verdict, wider[verdict.claim], mind)
-            if verdict.claim in wider
-            else _unchanged(verdict)
-            for verdict in verdicts.verdicts
-        )
+    reached = [verdict for verdict in verdicts.verdicts if verdict.claim in wider]
+    answers = await settled(
+        (partial(_challenged, verdict, wider[verdict.claim], mind) for verdict in reached),
+        together=together,
     )
-    gaps = sorted({gap for _, gap in revised if gap})
+    revised: dict[str, Verdict] = {}
+    gaps: dict[str, None] = {}
+    for verdict, answer in zip(reached, answers, strict=True):
+        if isinstance(answer, LanguageModelError):
+            gaps[f"The challenger gave no answer. {answer}"] = None
+        elif isinstance(answer, Exception):
+            raise answer
+        else:
+            revised[verdict.claim] = answer
     return verdicts.model_copy(
-        update={"verdicts": tuple(v for v, _ in revised), "gaps": (*verdicts.gaps, *gaps)}
+        update={
+            "verdicts": tuple(revised.get(v.claim, v) for v in verdicts.verdicts),
+            "gaps": (*verdicts.gaps, *gaps),
+        }
     )
-
-
-async def _unchanged(verdict: Verdict) -> tuple[Verdict, str]:
-    return verdict, ""
 
 
 async def _challenged(
     verdict: Verdict, wider: Sequence[tuple[Assertion, list[Hit]]], mind: Mind | None
-) -> tuple[Verdict, str]:
-    """The verdict after the challenge, and why the challenger was silent, if so."""
+) -> Verdict:
+    """The verdict after the challenge."""
     used = {(e.source_id, e.passage) for e in verdict.evidence}
     fresh = {
         (hit.source_id, hit.text): evidence_of(assertion, hit, _FLOOR)
@@ -79,16 +87,13 @@ async def _challenged(
     opposite = "refutes" if verdict.label is Label.SUPPORTED else "supports"
     against = tuple(e for e in fresh.values() if e.stance == opposite)
     if against or mind is None:
-        return _revised(verdict, against, len(fresh)), ""
+        return _revised(verdict, against, len(fresh))
     undecided = [
         e for e in verdict.evidence if e.stance == "related" and e.found_by != FROM_RECORDING
     ]
     passages = [*undecided, *fresh.values()][:_SHOWN]
-    try:
-        found, why = await _asked(mind, verdict, wider[0][0], passages, opposite)
-    except LanguageModelError as error:
-        return verdict, f"The challenger gave no answer. {error}"
-    return _revised(verdict, found, len(fresh), why), ""
+    found, why = await _asked(mind, verdict, wider[0][0], passages, opposite)
+    return _revised(verdict, found, len(fresh), why)
 
 
 async def _asked(

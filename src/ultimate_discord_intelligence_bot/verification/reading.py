@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 
 from ..errors import LanguageModelError
 from ..llm import Mind, material
@@ -22,6 +22,7 @@ from ..models.verification import (
     Verdicts,
 )
 from .evidence import FROM_RECORDING, SPOKEN
+from .turns import settled
 from .verdicts import combined, evidence_for, weighed
 
 _SHOWN = 12
@@ -39,6 +40,8 @@ async def read_verdicts(
     assertions: Assertions,
     evidence_sets: Sequence[EvidenceSet],
     today: date,
+    *,
+    together: bool,
 ) -> Verdicts:
     """One verdict for each claim, by a model that must cite words of the evidence.
 
@@ -51,6 +54,7 @@ async def read_verdicts(
         assertions: what is to be checked.
         evidence_sets: what was found.
         today: the day of the judgement.
+        together: whether all claims are judged at once.
 
     Raises:
         LanguageModelError: there was no answer about any of them.
@@ -60,15 +64,15 @@ async def read_verdicts(
         for assertion in assertions.assertions
     }
     asked = [a for a in assertions.assertions if _is_open(a, verdicts[a.id])]
-    answers = await asyncio.gather(
-        *(_judged(mind, model, a, verdicts[a.id].evidence, today) for a in asked),
-        return_exceptions=True,
+    answers = await settled(
+        (partial(_judged, mind, model, a, verdicts[a.id].evidence, today) for a in asked),
+        together=together,
     )
     failures, dropped = list[LanguageModelError](), 0
     for assertion, answer in zip(asked, answers, strict=True):
         if isinstance(answer, LanguageModelError):
             failures.append(answer)
-        elif isinstance(answer, BaseException):
+        elif isinstance(answer, Exception):
             raise answer
         else:
             verdicts[assertion.id] = answer[0]

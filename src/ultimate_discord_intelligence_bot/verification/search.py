@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 
 from ..errors import SourceFailed
 from ..models.verification import Assertion, Assertions, Evidence
 from .sources import EvidenceSource, Passage, Query
+from .turns import settled
 
 _EACH = 5
 
@@ -34,17 +35,16 @@ async def search_sources(
         Passages by assertion id, and what failed: each source and reason once.
     """
     wanted = [(a, s) for a in assertions.assertions if a.verdict is None for s in sources]
-    searches = (_search(source, assertion, language) for assertion, source in wanted)
-    if together:
-        answers = await asyncio.gather(*searches)
-    else:
-        answers = [await search for search in searches]
+    searches = (partial(_search, source, assertion, language) for assertion, source in wanted)
+    answers = await settled(searches, together=together)
     found: dict[str, list[Evidence]] = {}
     failures: dict[str, None] = {}
     for (assertion, source), answer in zip(wanted, answers, strict=True):
         if isinstance(answer, SourceFailed):
             named = str(answer).startswith(source.name)
             failures[str(answer) if named else f"{source.name}: {answer}"] = None
+        elif isinstance(answer, Exception):
+            raise answer
         else:
             found.setdefault(assertion.id, []).extend(
                 _evidence(passage, source.name, today) for passage in answer
@@ -54,12 +54,9 @@ async def search_sources(
 
 async def _search(
     source: EvidenceSource, assertion: Assertion, language: str | None
-) -> list[Passage] | SourceFailed:
+) -> list[Passage]:
     query = Query(assertion.text, assertion.subjects, (language or "en").partition("-")[0])
-    try:
-        return await source.search(query, _EACH)
-    except SourceFailed as failure:
-        return failure
+    return await source.search(query, _EACH)
 
 
 def _evidence(passage: Passage, place: str, today: date) -> Evidence:
