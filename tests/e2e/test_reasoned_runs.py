@@ -63,6 +63,7 @@ def asked(server: ModelServer) -> str:
 def test_specialists_of_every_depth_reason_with_the_model_whatever_the_flags(
     depth: Depth, debate: Path, fresh_copy: Copy, server: ModelServer
 ) -> None:
+    server.latency = 0.05
     together = reasoned(fresh_copy("together"), debate, depth, server)
     questions = asked(server)
     at_once, server.most = server.most, 0
