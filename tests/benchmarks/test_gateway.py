@@ -24,9 +24,9 @@ from ultimate_discord_intelligence_bot.llm.provider import Address, CrewProvider
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(300)]
 
 CALLS = [Call((Message("user", f"number {number}"),)) for number in range(200)]
-LATENCY = 0.2
+LATENCY = 0.35
 AT_ONCE = 8
-HANGS = 0.6
+HANGS = 0.9
 
 
 @dataclass
