@@ -20,10 +20,11 @@ import structlog
 from .acquisition import parse_locator
 from .briefing import write_briefing
 from .checks import MOST_CHECKWORTHY
-from .errors import AutointelError, ModelRefused, StageCrashed
+from .errors import AutointelError, ModelRefused, StageCrashed, StorageError
 from .events import EventStream
 from .forecast import Forecast, forecast
 from .llm import Account, LanguageModel, Ledger, hush, open_model
+from .memory import Memory
 from .models.analysis import Chapters, Claims
 from .models.media import Acquisition
 from .models.report import Missing, Report
@@ -31,7 +32,7 @@ from .models.transcript import Transcript
 from .observability import run_context
 from .plans import FREE, only, plan_for
 from .runner import StageRunner
-from .runs import Run, stable_id
+from .runs import Run, owner_of
 from .settings import Depth, Settings, load_settings
 from .stages import StageWork, memory_for
 
@@ -204,6 +205,7 @@ class AutonomousIntelligenceOrchestrator:
                 desks = await asyncio.to_thread(_Desks.open, run)
                 opened.push_async_callback(asyncio.to_thread, desks.close)
                 await opened.enter_async_context(run.exclusively())
+                await _make_up(memory)
                 work = await opened.enter_async_context(StageWork(run, memory))
                 plan = plan_for(run.depth, run.settings)
                 runner = StageRunner(run, plan, work.all(), self.events)
@@ -213,6 +215,17 @@ class AutonomousIntelligenceOrchestrator:
             log.info("run_failed", code=error.code, reason=error.message)
             return _result(run, url, runner, desks, error=error)
         return _result(run, url, runner, desks, out=folder)
+
+
+async def _make_up(memory: Memory) -> None:
+    """Finish what an earlier process began to write; a store that fails now stops no run yet."""
+    try:
+        finished = await memory.recover()
+    except StorageError as error:
+        log.warning("writes_left_unfinished", code=error.code, reason=error.message)
+        return
+    if finished:
+        log.info("writes_finished", writes=len(finished))
 
 
 class _Desks:
@@ -244,7 +257,7 @@ class _Desks:
             return None
         from .llm.crew import Desk
 
-        owner = stable_id("owner", self._run.tenant, self._run.source_id)
+        owner = owner_of(self._run.tenant, self._run.source_id)
         turns = asyncio.Semaphore(_agents(self._run.settings))
         return lambda stage: Desk(model, Account(ledger, stage, owner), turns)
 

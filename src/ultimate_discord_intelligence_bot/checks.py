@@ -27,6 +27,7 @@ from .models.memory import Hit
 from .models.transcript import Transcript
 from .models.verification import (
     Assertions,
+    Connections,
     Contradictions,
     Evidence,
     EvidenceSet,
@@ -73,6 +74,7 @@ class Checks:
             "source_evidence": Work(
                 EvidenceSet, self._gather_from_sources, self._which_sources, holds=_all_answered
             ),
+            "connections": Work(Connections, self._find_connections, self._which_memory),
             "contradictions": Work(Contradictions, self._find_contradictions, self._which_memory),
             "verdicts": Work(
                 Verdicts, self._judge, asked_with(self._run.settings, VERDICT), holds=whole
@@ -204,6 +206,15 @@ class Checks:
             failures=failures,
         )
 
+    async def _find_connections(self, inputs: Inputs, progress: Progress) -> Connections:
+        inputs.require_exact()
+        claims = inputs.need("claims", Claims)
+        rows = [claim.segment for claim in claims.claims]
+        vectors = inputs.need("embedding", Vectors).array[rows]
+        return await verification.find_connections(
+            claims, vectors, self._retrieve_claims, date.today()
+        )
+
     async def _find_contradictions(self, inputs: Inputs, progress: Progress) -> Contradictions:
         return await verification.find_contradictions(
             inputs.need("claims", Claims),
@@ -244,6 +255,16 @@ class Checks:
             self._retrieve,
             inputs.mind,
             together=self._together,
+        )
+
+    async def _retrieve_claims(self, vectors: NDArray[np.float32], limit: int) -> list[list[Hit]]:
+        return await self._memory.search_many(
+            vectors,
+            tenant=self._run.tenant,
+            limit=limit,
+            kind="claim",
+            exact=True,
+            exclude_source=self._run.source_id,
         )
 
     async def _retrieve(self, vectors: NDArray[np.float32], limit: int) -> list[list[Hit]]:

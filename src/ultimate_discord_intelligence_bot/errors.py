@@ -393,7 +393,65 @@ class EmbedderMismatch(StorageError):
     """The store was filled with vectors of another model."""
 
     code = "embedder_mismatch"
-    default_remedy = "Use the version that wrote it, or a new AUTOINTEL_DATA_DIR."
+    default_remedy = (
+        "`autointel memory reembed` makes them anew with this one; or use the version that wrote "
+        "them."
+    )
+
+
+class VectorsUnreachable(StorageError):
+    """The Qdrant server gives no usable answer, or not in time."""
+
+    code = "vectors_unreachable"
+    default_remedy = (
+        "Check that Qdrant runs and that QDRANT_URL leads to it, such as http://localhost:6333; "
+        "what is remembered is kept, and a repeat completes what was begun."
+    )
+
+
+class VectorsAccessDenied(StorageError):
+    """The Qdrant server does not let us in, or not do what is needed."""
+
+    code = "vectors_access_denied"
+    default_remedy = "Check QDRANT_API_KEY; it must be allowed to write and to make collections."
+
+
+class GraphInvalid(StorageError):
+    """A graph that contradicts itself, or holds what no graph store can keep."""
+
+    code = "bad_graph"
+    default_remedy = "Nothing of it was written; run the recording again, or export it anew."
+
+
+class GraphUnreachable(StorageError):
+    """The Neo4j server gives no answer, or not in time."""
+
+    code = "graph_unreachable"
+    default_remedy = (
+        "Check that Neo4j runs and that NEO4J_URI leads to it, such as neo4j://localhost:7687; "
+        "what is remembered is kept, and a repeat completes what was begun."
+    )
+
+
+class GraphAccessDenied(StorageError):
+    """The Neo4j server does not let us in, or not do what is needed."""
+
+    code = "graph_access_denied"
+    default_remedy = "Check NEO4J_USER and NEO4J_PASSWORD, and the rights of that user."
+
+
+class GraphDatabaseUnknown(StorageError):
+    """The Neo4j server has no database of that name."""
+
+    code = "graph_database_unknown"
+    default_remedy = "Set NEO4J_DATABASE to one that SHOW DATABASES lists, or leave it empty."
+
+
+class BundleInvalid(InputError):
+    """A file that is no bundle of a memory, or a damaged one."""
+
+    code = "bundle_invalid"
+    default_remedy = "Give a file that `autointel memory export` wrote."
 
 
 # -- conduct --------------------------------------------------------------------------------

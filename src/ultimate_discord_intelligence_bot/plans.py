@@ -279,6 +279,15 @@ _STAGES: tuple[Stage, ...] = (
         )
     ),
     Stage(
+        "connections",
+        Phase.VERIFICATION,
+        Resource.IO,
+        20 * _MINUTE,
+        needs=(*_SPOKEN, "claims"),
+        least=Depth.DEEP,
+        group=Group.FACT_CHECKING,
+    ),
+    Stage(
         "contradictions",
         Phase.VERIFICATION,
         Resource.CPU,
@@ -331,7 +340,16 @@ _STAGES: tuple[Stage, ...] = (
         Resource.IO,
         30 * _MINUTE,
         needs=("acquisition", "speakers"),
-        uses=("claims", "chapters", "verdicts", "second_opinion"),
+        uses=(
+            "chapters",
+            "claims",
+            "entities",
+            "fallacies",
+            "perspectives",
+            "connections",
+            "verdicts",
+            "second_opinion",
+        ),
         least=Depth.DEEP,
         group=Group.MEMORY_OPS,
     ),

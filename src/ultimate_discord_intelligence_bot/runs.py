@@ -37,6 +37,11 @@ def stable_id(*parts: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
 
 
+def owner_of(tenant: str, source_id: str) -> str:
+    """On whose behalf a language model is asked about a recording."""
+    return stable_id("owner", tenant, source_id)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write so that a reader sees the old file or the whole new one, even after a crash.
 

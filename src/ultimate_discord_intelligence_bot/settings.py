@@ -195,6 +195,38 @@ class Settings(BaseSettings):
         validation_alias="AUTOINTEL_LANGUAGE",
         description="Spoken language as an ISO 639 code; empty means detect.",
     )
+    qdrant_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        validation_alias="QDRANT_URL",
+        description=(
+            "A Qdrant server to keep the vectors in, such as http://localhost:6333; empty keeps "
+            "them in the data folder."
+        ),
+    )
+    qdrant_api_key: SecretStr | None = Field(
+        None, validation_alias="QDRANT_API_KEY", description="The key of that server."
+    )
+    neo4j_uri: str | None = Field(
+        None,
+        pattern=r"^(?:bolt|neo4j)(?:\+s|\+ssc)?://\S+$",
+        validation_alias="NEO4J_URI",
+        description=(
+            "A Neo4j server to keep the graph in, such as neo4j://localhost:7687; empty keeps it "
+            "in the data folder."
+        ),
+    )
+    neo4j_user: str = Field(
+        "neo4j", min_length=1, validation_alias="NEO4J_USER", description="Its user."
+    )
+    neo4j_password: SecretStr | None = Field(
+        None, validation_alias="NEO4J_PASSWORD", description="The password of that user."
+    )
+    neo4j_database: str | None = Field(
+        None,
+        validation_alias="NEO4J_DATABASE",
+        description="The database there; empty means the one the user has as home.",
+    )
     wikipedia: str = Field(
         "on",
         pattern=r"^(?:on|off|https?://\S+)$",
@@ -347,6 +379,11 @@ class Settings(BaseSettings):
             "Seconds to wait for a model that is down or asks us to wait; then the local analysts "
             "take over."
         ),
+    )
+    defer_graph: bool = Field(
+        False,
+        validation_alias="AUTOINTEL_DEFER_GRAPH",
+        description="Deliver the briefing before the graph is written; it is written right after.",
     )
     verdict_days: int = Field(
         30,

@@ -24,7 +24,7 @@ from .llm.prompts import (
     PERSPECTIVES,
     POINTS,
 )
-from .memory import Memory, open_memory, records_of
+from .memory import Memory, Servers, graph_of, links_of, open_memory, records_of
 from .models.analysis import (
     Chapters,
     Claims,
@@ -44,6 +44,7 @@ from .models.reasoning import Reasoned
 from .models.report import Report
 from .models.transcript import Diarization, Transcript
 from .models.verification import (
+    Connections,
     Contradictions,
 )
 from .reasoning import asked_with, thought, whole
@@ -59,7 +60,12 @@ def memory_for(settings: Settings) -> Memory:
         StorageError: when the folder cannot be used or another process owns it.
     """
     embedder = load_embedder()
-    return open_memory(settings.data_dir, embedder=embedder.name, dimension=embedder.dimension)
+    return open_memory(
+        settings.data_dir,
+        embedder=embedder.name,
+        dimension=embedder.dimension,
+        servers=Servers.of(settings),
+    )
 
 
 class StageWork:
@@ -295,9 +301,24 @@ class StageWork:
         transcript = inputs.need("speakers", Transcript)
         records = records_of(source, self._run.tenant, transcript, inputs.find("claims", Claims))
         await self._remember_verdicts(inputs, source)
-        return await self._memory.remember_graph(
-            source, self._run.tenant, records, inputs.find("chapters", Chapters)
+        graph = graph_of(
+            source,
+            self._run.tenant,
+            records,
+            chapters=inputs.find("chapters", Chapters),
+            claims=inputs.find("claims", Claims),
+            entities=inputs.find("entities", Entities),
+            fallacies=inputs.find("fallacies", Fallacies),
+            perspectives=inputs.find("perspectives", Perspectives),
+            verdicts=inputs.verdicts,
         )
+        links = links_of(
+            records, inputs.find("claims", Claims), inputs.find("connections", Connections)
+        )
+        graph = graph.model_copy(update={"links": links})
+        if self._run.settings.defer_graph:
+            return await self._memory.defer_graph(graph)
+        return await self._memory.remember_graph(graph)
 
     async def _remember_verdicts(self, inputs: Inputs, source: Source) -> None:
         claims, verdicts = inputs.find("claims", Claims), inputs.verdicts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -13,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import content, execute
+from ultimate_discord_intelligence_bot.errors import StorageError
+from ultimate_discord_intelligence_bot.memory.drivers.graph_sqlite import SqliteGraph
 from ultimate_discord_intelligence_bot.plans import Flags, plan
-from ultimate_discord_intelligence_bot.settings import Depth
+from ultimate_discord_intelligence_bot.settings import Depth, load_settings
+from ultimate_discord_intelligence_bot.stages import memory_for
 
 EVERY_STAGE = [stage.name for stage in plan(Depth.EXPERIMENTAL, Flags()).stages]
 
@@ -87,6 +91,26 @@ def test_a_forgotten_memory_is_filled_again(data_dir: Path, debate: Path) -> Non
     again = execute(data_dir, debate, "deep")
     assert {"vector_memory", "graph_memory"}.isdisjoint(again.reused)
     assert {"transcription", "embedding", "claims"} <= set(again.reused)
+
+
+def test_a_graph_that_was_promised_is_written_by_the_next_run(
+    data_dir: Path, debate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StorageError("The disk is away.")
+
+    settings = load_settings(AUTOINTEL_DATA_DIR=data_dir)
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteGraph, "replace", away)
+        promised = execute(data_dir, debate, "deep", AUTOINTEL_DEFER_GRAPH=True)
+    assert promised.status == "complete"
+    with memory_for(settings) as memory:
+        assert [write.store for write in memory.unfinished()] == ["graph"]
+    assert "graph_memory" in execute(data_dir, debate, "deep").reused
+    with memory_for(settings) as memory:
+        assert memory.unfinished() == ()
+        assert asyncio.run(memory.check(settings.tenant)) == ()
+        assert asyncio.run(memory.stats(settings.tenant)).graph.sources == 1
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ultimate_discord_intelligence_bot.memory import Memory, open_memory, records_of
+from ultimate_discord_intelligence_bot.memory import Memory, graph_of, open_memory, records_of
 from ultimate_discord_intelligence_bot.models.analysis import (
     Chapter,
     Chapters,
@@ -19,6 +19,7 @@ from ultimate_discord_intelligence_bot.models.analysis import (
     Claims,
     Topic,
 )
+from ultimate_discord_intelligence_bot.models.graph import Graph
 from ultimate_discord_intelligence_bot.models.media import Source
 from ultimate_discord_intelligence_bot.models.memory import Receipt, Record
 from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
@@ -42,7 +43,18 @@ class Recording:
         return await memory.remember_vectors(self.source, self.tenant, self.records, self.vectors)
 
     async def to_graph(self, memory: Memory) -> Receipt:
-        return await memory.remember_graph(self.source, self.tenant, self.records, self.chapters)
+        return await memory.remember_graph(self.graph)
+
+    @property
+    def graph(self) -> Graph:
+        """What the graph holds of it."""
+        return graph_of(
+            self.source,
+            self.tenant,
+            self.records,
+            chapters=self.chapters,
+            claims=self.claims,
+        )
 
 
 def _recording(

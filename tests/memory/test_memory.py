@@ -13,10 +13,11 @@ import pytest
 from ultimate_discord_intelligence_bot.errors import (
     DiskFull,
     EmbedderMismatch,
+    GraphInvalid,
     NotWritable,
     StorageError,
 )
-from ultimate_discord_intelligence_bot.memory import Memory, open_memory, records_of
+from ultimate_discord_intelligence_bot.memory import Memory, graph_of, open_memory, records_of
 from ultimate_discord_intelligence_bot.memory.drivers import edge
 from ultimate_discord_intelligence_bot.models.analysis import Claims
 
@@ -56,7 +57,7 @@ async def test_remembering_nothing_forgets_the_source(memory: Memory, recording:
     await talk.to_vectors(memory)
     await talk.to_graph(memory)
     await memory.remember_vectors(talk.source, "local", [], talk.vectors)
-    await memory.remember_graph(talk.source, "local", [])
+    await memory.remember_graph(graph_of(talk.source, "local", []))
     stats = await memory.stats("local")
     assert stats.vector == stats.graph
     assert stats.vector.sources == 0
@@ -247,9 +248,10 @@ async def test_records_that_fit_nothing_are_a_mistake_of_the_caller(
         await memory.remember_vectors(
             talk.source, "local", talk.records, np.full_like(talk.vectors, np.nan)
         )
-    claims = [record for record in talk.records if record.kind == "claim"]
-    with pytest.raises(ValueError, match="no segment"):
-        await memory.remember_graph(talk.source, "local", claims)
+    graph = talk.graph
+    without = tuple(node for node in graph.nodes if node.label != "Source")
+    with pytest.raises(GraphInvalid):
+        await memory.remember_graph(graph.model_copy(update={"nodes": without}))
 
 
 def test_a_folder_that_cannot_be_made_is_not_writable(tmp_path: Path) -> None:

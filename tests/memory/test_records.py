@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ultimate_discord_intelligence_bot.memory import open_memory, records_of
+from ultimate_discord_intelligence_bot.memory import graph_of, open_memory, records_of
 from ultimate_discord_intelligence_bot.models.analysis import Claim, Claims
 from ultimate_discord_intelligence_bot.models.media import Source
 from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
@@ -62,6 +62,6 @@ async def test_whatever_is_said_both_stores_hold_the_same_ids(
         records = records_of(_source, tenant, transcript, claims)
         assert records == records_of(_source, tenant, transcript, claims)
         in_vectors = await memory.remember_vectors(_source, tenant, records, vectors)
-        in_graph = await memory.remember_graph(_source, tenant, records)
+        in_graph = await memory.remember_graph(graph_of(_source, tenant, records))
     assert in_vectors.digest == in_graph.digest
     assert in_vectors.records == in_graph.records == len(records)

@@ -7,6 +7,7 @@ from .material import blocks, material, spoken
 from .model import LanguageModel, open_model
 from .question import Mind, Prompt, Question, answered
 from .quiet import hush
+from .replies import Replies
 
 __all__ = [
     "Account",
@@ -17,6 +18,7 @@ __all__ = [
     "Mind",
     "Prompt",
     "Question",
+    "Replies",
     "Reply",
     "Usage",
     "answered",

@@ -66,6 +66,20 @@ class Replies:
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
+    def forget(self, owner: str) -> int:
+        """Keep nothing more of an owner, not even in the unused parts of the file.
+
+        Returns:
+            How many answers are gone.
+        """
+        try:
+            self._database.execute("PRAGMA secure_delete=ON")
+            gone = self._database.execute("DELETE FROM reply WHERE owner = ?", (owner,)).rowcount
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        return gone
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 from ..models.media import Source
-from ..models.verification import DECIDED, Earlier, Verdict
+from ..models.verification import DECIDED, Earlier, Evidence, Verdict
 from .database import Database
 
 _SCHEMA = """
@@ -63,9 +63,7 @@ class Archive:
             return rows
 
         return {
-            by_words[words]: Verdict.model_validate_json(kept).model_copy(
-                update={"earlier": Earlier(title=title, url=url)}
-            )
+            by_words[words]: _named(kept, title, url)
             for words, title, url, kept in self._database.transact_now(body)
         }
 
@@ -77,32 +75,98 @@ class Archive:
             source: where the claims were made.
             verdicts: by the words of the claim.
         """
+        here = Earlier(title=source.title, url=source.url)
+        await self.restore(
+            tenant,
+            source.id,
+            {
+                text: verdict.model_copy(update={"earlier": here})
+                for text, verdict in verdicts.items()
+                # What was itself taken from the archive is as old as it was there.
+                if verdict.label in DECIDED and verdict.earlier is None
+            },
+        )
+
+    async def restore(self, tenant: str, source_id: str, verdicts: Mapping[str, Verdict]) -> None:
+        """Let the archive hold exactly these verdicts, each of which names its source."""
         rows = [
             (
                 tenant,
                 _words(text),
-                source.id,
+                source_id,
                 verdict.checked.isoformat(),
-                source.title,
-                source.url,
-                verdict.model_dump_json(),
+                verdict.earlier.title,
+                verdict.earlier.url,
+                verdict.model_copy(update={"earlier": None}).model_dump_json(),
             )
             for text, verdict in verdicts.items()
-            # What was itself taken from the archive is as old as it was there.
-            if verdict.label in DECIDED and verdict.checked and verdict.earlier is None
+            if verdict.checked and verdict.earlier
         ]
 
         def body(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "DELETE FROM verdict WHERE tenant = ? AND source = ?", (tenant, source.id)
+                "DELETE FROM verdict WHERE tenant = ? AND source = ?", (tenant, source_id)
             )
             connection.executemany("INSERT OR REPLACE INTO verdict VALUES (?,?,?,?,?,?,?)", rows)
 
         await self._database.transact(body)
 
+    async def of_source(self, tenant: str, source_id: str) -> dict[str, Verdict]:
+        """The verdicts on claims of one source, by their words; each names the source."""
+
+        def body(connection: sqlite3.Connection) -> list[tuple[str, str, str, str]]:
+            return connection.execute(
+                "SELECT words, title, url, verdict FROM verdict"
+                " WHERE tenant = ? AND source = ? ORDER BY words",
+                (tenant, source_id),
+            ).fetchall()
+
+        return {
+            words: _named(kept, title, url)
+            for words, title, url, kept in await self._database.transact(body)
+        }
+
+    async def forget(self, tenant: str, source_id: str) -> int:
+        """Keep nothing more of a source; returns how many verdicts are gone."""
+
+        def body(connection: sqlite3.Connection) -> int:
+            return connection.execute(
+                "DELETE FROM verdict WHERE tenant = ? AND source = ?", (tenant, source_id)
+            ).rowcount
+
+        gone = await self._database.transact(body)
+        await self._database.settle()
+        return gone
+
+    async def forget_evidence(self, tenant: str, is_gone: Callable[[Evidence], bool]) -> int:
+        """Keep no verdict that shows such evidence; returns how many are gone."""
+
+        def body(connection: sqlite3.Connection) -> int:
+            rows = connection.execute(
+                "SELECT words, source, verdict FROM verdict WHERE tenant = ?", (tenant,)
+            ).fetchall()
+            gone = [
+                (tenant, words, source)
+                for words, source, kept in rows
+                if any(map(is_gone, Verdict.model_validate_json(kept).evidence))
+            ]
+            connection.executemany(
+                "DELETE FROM verdict WHERE (tenant, words, source) = (?, ?, ?)", gone
+            )
+            return len(gone)
+
+        gone = await self._database.transact(body)
+        await self._database.settle()
+        return gone
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _named(kept: str, title: str, url: str) -> Verdict:
+    earlier = Earlier(title=title, url=url)
+    return Verdict.model_validate_json(kept).model_copy(update={"earlier": earlier})
 
 
 def _words(text: str) -> str:

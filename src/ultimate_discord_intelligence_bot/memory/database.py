@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -13,14 +13,20 @@ from .worker import Worker
 
 _T = TypeVar("_T")
 
+Migration = Callable[[sqlite3.Connection], None]
+
 
 class Database:
     """A SQLite file in WAL mode with foreign keys; made with its schema when it is not there.
+
+    What is deleted is overwritten, so that the file does not keep what was to be forgotten.
 
     Args:
         path: the file.
         schema: statements that make the tables of version ``version``.
         version: kept in ``user_version``.
+        migrations: by version, what makes the next version of a file of that one; each runs in
+            one transaction with the change of ``user_version``.
 
     Raises:
         StorageError: damaged, or written by a newer version.
@@ -28,11 +34,17 @@ class Database:
         DiskFull: no space left.
     """
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        version: int,
+        migrations: Mapping[int, Migration] | None = None,
+    ) -> None:
         self.path = path
         self._worker = Worker(path.stem)
         try:
-            self._connection = self._worker.run_now(self._open, schema, version)
+            self._connection = self._worker.run_now(self._open, schema, version, migrations or {})
         except BaseException:
             self._worker.close()
             raise
@@ -45,12 +57,18 @@ class Database:
         """The same for callers without an event loop; blocks."""
         return self._worker.run_now(self._transact, body)
 
+    async def settle(self) -> None:
+        """Move what was written into the file itself and empty the log beside it."""
+        await self._worker.run(self._settle)
+
     def close(self) -> None:
         """Finish what was begun and close the file."""
         self._worker.run_now(self._connection.close)
         self._worker.close()
 
-    def _open(self, schema: str, version: int) -> sqlite3.Connection:
+    def _open(
+        self, schema: str, version: int, migrations: Mapping[int, Migration]
+    ) -> sqlite3.Connection:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,36 +79,62 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA foreign_keys = ON")
-                self._ensure(connection, schema, version)
+                connection.execute("PRAGMA secure_delete = ON")
+                self._ensure(connection, schema, version, migrations)
             except BaseException:
                 connection.close()
                 raise
         return connection
 
-    def _ensure(self, connection: sqlite3.Connection, schema: str, version: int) -> None:
-        found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    def _ensure(
+        self,
+        connection: sqlite3.Connection,
+        schema: str,
+        version: int,
+        migrations: Mapping[int, Migration],
+    ) -> None:
+        found = _version(connection)
         if found == 0:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT"
             )
-        elif found != version:
+            return
+        for step in range(found, version):
+            if step not in migrations:
+                break
+            with _transaction(connection):
+                migrations[step](connection)
+                connection.execute(f"PRAGMA user_version = {step + 1}")
+        if (reached := _version(connection)) != version:
             raise StorageError(
-                f"{self.path} has format {found}; this version of autointel reads {version}.",
+                f"{self.path} has format {reached}; this version of autointel reads {version}.",
                 "Use the version that wrote it, or a new AUTOINTEL_DATA_DIR.",
             )
 
     def _transact(self, body: Callable[[sqlite3.Connection], _T]) -> _T:
+        with _in_our_words(self.path), _transaction(self._connection):
+            return body(self._connection)
+
+    def _settle(self) -> None:
         with _in_our_words(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = body(self._connection)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # SQLite itself has rolled back when the disk is full.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-            return result
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite itself has rolled back when the disk is full.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 @contextmanager

@@ -1,12 +1,27 @@
-"""What is about to be written, so that a crash between the stores does not go unnoticed."""
+"""What is about to be written, whole, so that a crash between the stores loses and doubles nothing.
+
+A row is there from before a write begins until the store has it; it holds all that is written, so
+that whoever finds it can write it again. What a store has confirmed is noted as well, so that it
+can be compared later with what the store really holds.
+"""
 
 from __future__ import annotations
 
+import io
 import sqlite3
+import time
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from ..models.graph import Graph
+from ..models.memory import Record
 from .database import Database
 
 _SCHEMA = """
@@ -15,11 +30,21 @@ CREATE TABLE pending (
     source TEXT NOT NULL,
     store TEXT NOT NULL CHECK (store IN ('vector', 'graph')),
     digest TEXT NOT NULL,
+    begun REAL NOT NULL DEFAULT 0,
+    payload BLOB,
+    PRIMARY KEY (tenant, source, store)
+);
+CREATE TABLE held (
+    tenant TEXT NOT NULL,
+    source TEXT NOT NULL,
+    store TEXT NOT NULL,
+    digest TEXT NOT NULL,
     PRIMARY KEY (tenant, source, store)
 ) WITHOUT ROWID
 """
 
 Store = Literal["vector", "graph"]
+_RECORDS = TypeAdapter(tuple[Record, ...])
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +65,7 @@ class Outbox:
     """A row for each write, from before its begin until the store has it."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA, version=1)
+        self._database = Database(path, _SCHEMA, version=2, migrations={1: _keep_payloads})
         rows = self._database.transact_now(
             lambda c: c.execute("SELECT tenant, source, store, digest FROM pending").fetchall()
         )
@@ -48,19 +73,32 @@ class Outbox:
 
     @property
     def unfinished(self) -> tuple[Pending, ...]:
-        """Writes that an earlier process began and nobody has finished since."""
+        """Writes that an earlier process began and nobody has begun or finished since."""
         return tuple(sorted(self._leftover.values()))
 
-    async def begin(self, write: Pending) -> None:
+    async def begin(self, write: Pending, payload: bytes) -> None:
         """Say what is going to be written."""
 
         def body(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?)",
-                (write.tenant, write.source_id, write.store, write.digest),
+                "INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?)",
+                (write.tenant, write.source_id, write.store, write.digest, time.time(), payload),
             )
 
         await self._database.transact(body)
+        self._leftover.pop((write.tenant, write.source_id, write.store), None)
+
+    async def payload(self, write: Pending) -> bytes | None:
+        """What was to be written; None where an older version did not keep it."""
+
+        def body(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(
+                "SELECT payload FROM pending WHERE (tenant, source, store) = (?, ?, ?)",
+                (write.tenant, write.source_id, write.store),
+            ).fetchone()
+            return row[0] if row else None
+
+        return await self._database.transact(body)
 
     async def done(self, write: Pending) -> None:
         """The store has it."""
@@ -71,10 +109,72 @@ class Outbox:
                 "DELETE FROM pending WHERE (tenant, source, store, digest) = (?, ?, ?, ?)",
                 (*key, write.digest),
             )
+            connection.execute(
+                "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", (*key, write.digest)
+            )
 
         await self._database.transact(body)
         self._leftover.pop(key, None)
 
+    async def held(self, tenant: str) -> tuple[Pending, ...]:
+        """What the stores have confirmed of a tenant."""
+
+        def body(connection: sqlite3.Connection) -> list[tuple[str, str, Store, str]]:
+            return connection.execute(
+                "SELECT tenant, source, store, digest FROM held WHERE tenant = ?", (tenant,)
+            ).fetchall()
+
+        return tuple(sorted(Pending(*row) for row in await self._database.transact(body)))
+
+    async def forget(self, tenant: str, source_id: str) -> None:
+        """Nothing is to be written of a source any more, and nothing was."""
+
+        def body(connection: sqlite3.Connection) -> None:
+            for table in ("pending", "held"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE (tenant, source) = (?, ?)",  # noqa: S608
+                    (tenant, source_id),
+                )
+
+        await self._database.transact(body)
+        for key in [key for key in self._leftover if key[:2] == (tenant, source_id)]:
+            del self._leftover[key]
+        await self._database.settle()
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def packed_vectors(records: Sequence[Record], vectors: NDArray[np.float32]) -> bytes:
+    """Records and their vectors as the outbox keeps them."""
+    buffer = io.BytesIO()
+    listed = np.frombuffer(_RECORDS.dump_json(tuple(records)), np.uint8)
+    np.savez(buffer, allow_pickle=False, records=listed, vectors=vectors)
+    return buffer.getvalue()
+
+
+def unpacked_vectors(payload: bytes) -> tuple[tuple[Record, ...], NDArray[np.float32]]:
+    """The reverse of ``packed_vectors``."""
+    with np.load(io.BytesIO(payload), allow_pickle=False) as kept:
+        return _RECORDS.validate_json(kept["records"].tobytes()), kept["vectors"]
+
+
+def packed_graph(graph: Graph) -> bytes:
+    """A graph as the outbox keeps it."""
+    return zlib.compress(graph.model_dump_json().encode(), level=1)
+
+
+def unpacked_graph(payload: bytes) -> Graph:
+    """The reverse of ``packed_graph``."""
+    return Graph.decode(zlib.decompress(payload))
+
+
+def _keep_payloads(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE pending RENAME TO older")
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO pending SELECT tenant, source, store, digest, 0, NULL FROM older"
+    )
+    connection.execute("DROP TABLE older")

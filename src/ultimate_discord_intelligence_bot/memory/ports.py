@@ -1,17 +1,19 @@
-"""What a vector store and a graph store must be able to do, whoever makes them."""
+"""What a vector store must be able to do, whoever makes it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.analysis import Chapters
-from ..models.media import Source
 from ..models.memory import Counts, Hit, Record
+
+Mode = Literal["dense", "words", "hybrid"]
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Where:
 
     Attributes:
         exact: only records whose words can be relied on.
+        speaker, verdict, language: as the records have them, letter by letter.
+        since, until: days of publication, both included; a record without a day is left out.
     """
 
     tenant: str
@@ -27,10 +31,15 @@ class Where:
     source: str | None = None
     exclude_source: str | None = None
     exact: bool = False
+    speaker: str | None = None
+    since: date | None = None
+    until: date | None = None
+    verdict: str | None = None
+    language: str | None = None
 
 
 class VectorStore(Protocol):
-    """Records by the meaning of their text.
+    """Records by the meaning of their text, and by its words.
 
     Attributes:
         identity: made when the store was created; another one means that it was made anew.
@@ -53,32 +62,59 @@ class VectorStore(Protocol):
         ...
 
     async def search(
-        self, vectors: NDArray[np.float32], limit: int, where: Where
+        self,
+        vectors: NDArray[np.float32],
+        limit: int,
+        where: Where,
+        *,
+        mode: Mode = "dense",
+        texts: Sequence[str] = (),
+        diversity: float = 0.0,
+        apart: int = 0,
     ) -> list[list[Hit]]:
-        """For each row the nearest records, best first; the order of equals is not defined."""
+        """For each query the records that fit best; equal scores in order of id.
+
+        All queries are one batch, asked of the store at once. The answer depends on what is
+        remembered alone: not on the order of writing, nor on which store it is.
+
+        Args:
+            vectors: shape (queries, dimension); shape (0, dimension) where ``words`` needs none.
+            limit: most hits per query.
+            where: what may be returned; the rarity of a word is counted over its tenant.
+            mode: by meaning, by words (BM25), or both, merged by the reciprocals of their ranks.
+            texts: the queries in words, for ``words`` and ``hybrid``.
+            diversity: 0 to 1: how much a hit loses for being like a better one. With more than 0
+                the order is that of choice, not of score.
+            apart: of hits of one source less than this many rows apart only the best is returned,
+                so that there may be fewer than ``limit``; ``neighbours`` shows what is around it.
+        """
         ...
 
-    async def counts(self, tenant: str) -> Counts: ...
+    async def neighbours(
+        self, tenant: str, source_id: str, positions: Sequence[int], before: int, after: int
+    ) -> list[list[Record]]:
+        """For each position the segments from ``before`` rows before it to ``after`` after it."""
+        ...
 
-    def close(self) -> None: ...
+    async def ids(self, tenant: str, source_id: str) -> frozenset[str]:
+        """The ids of all records held of a source."""
+        ...
 
+    async def sources(self, tenant: str) -> tuple[str, ...]:
+        """The ids of all sources held of a tenant, sorted."""
+        ...
 
-class GraphStore(Protocol):
-    """Records by their relations.
+    async def forget(self, tenant: str, source_id: str) -> int:
+        """Hold nothing more of a source; returns how many records are gone."""
+        ...
 
-    Source-HAS->Segment, Segment-SPOKEN_BY->Speaker, Segment-IN->Chapter, Claim-MADE_IN->Segment,
-    Claim-STATED_BY->Speaker, Source-HAS_CHAPTER->Chapter, Topic-RUNS_THROUGH->Chapter.
+    def export(
+        self, tenant: str, source_id: str
+    ) -> AsyncIterator[tuple[list[Record], NDArray[np.float32]]]:
+        """All records of a source, in batches, each with its vector of length 1.
 
-    Attributes:
-        identity: as for ``VectorStore``.
-    """
-
-    identity: str
-
-    async def replace(
-        self, source: Source, tenant: str, records: Sequence[Record], chapters: Chapters | None
-    ) -> frozenset[str]:
-        """Hold exactly this of a source, in one transaction; returns the record ids it holds."""
+        The words are no part of it: they are made anew from the records when these are written.
+        """
         ...
 
     async def counts(self, tenant: str) -> Counts: ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+from pydantic import Field
+
 from .artifact import Artifact, Model
 
 
@@ -16,6 +18,8 @@ class Record(Model):
         row: row of the vector in the run's ``Vectors``.
         score: check-worthiness, for claims.
         exact: whether the words can be relied on (``Transcript.exact``).
+        language: of the recording, as ISO 639-1.
+        verdict: label of a claim that was checked.
     """
 
     id: str
@@ -32,6 +36,8 @@ class Record(Model):
     row: int
     score: float | None = None
     exact: bool = True
+    language: str | None = None
+    verdict: str | None = None
 
 
 class Hit(Model):
@@ -39,8 +45,10 @@ class Hit(Model):
 
     Attributes:
         url: leads to the moment.
-        score: cosine similarity, -1 to 1.
-        exact: as for ``Record``.
+        score: how well it fits, in the measure of the search: cosine similarity (-1 to 1) by
+            meaning, BM25 (0 and more) by words, the sum of reciprocal ranks by both.
+        exact, language, verdict: as for ``Record``.
+        row: position in its source; that of a claim is the one of the segment that holds it.
     """
 
     id: str
@@ -55,6 +63,9 @@ class Hit(Model):
     published: date | None
     score: float
     exact: bool = True
+    language: str | None = None
+    verdict: str | None = None
+    row: int | None = None
 
 
 class Receipt(Artifact):
@@ -80,7 +91,34 @@ class Counts(Model):
 
 
 class Stats(Model):
-    """What is remembered of one tenant, store by store."""
+    """What is remembered of one tenant, store by store.
+
+    Attributes:
+        nodes: of the graph, by label.
+    """
 
     vector: Counts
     graph: Counts
+    nodes: dict[str, int] = Field(default_factory=dict)
+
+
+class Discrepancy(Model):
+    """Something that is not as it should be with one source.
+
+    Attributes:
+        title: None where no store knows it.
+        problem: one clause.
+    """
+
+    source_id: str
+    title: str | None
+    problem: str
+
+
+class Forgotten(Model):
+    """What was removed of one source: records of vectors, nodes of the graph, verdicts."""
+
+    source_id: str
+    records: int
+    nodes: int
+    verdicts: int

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from .artifact import Artifact, Model
+from .graph import LinkKind
 from .reasoning import Reasoned
 
 
@@ -173,3 +174,32 @@ class Contradictions(Artifact):
     """Contradictions in the source and with everything remembered."""
 
     contradictions: tuple[Contradiction, ...]
+
+
+class Connection(Model):
+    """A claim of this recording and a remembered claim of another one.
+
+    Attributes:
+        kind: they say the same, agree, or cannot both be true.
+        claim: id of the claim of this recording.
+        other: id of the remembered claim.
+        reason: what tells it, one clause.
+        similarity: cosine, -1 to 1.
+    """
+
+    kind: LinkKind
+    claim: str
+    other: str
+    reason: str
+    similarity: float
+
+
+class Connections(Artifact):
+    """How the claims of a recording stand to those of all others.
+
+    Attributes:
+        found: the day on which this was looked for.
+    """
+
+    connections: tuple[Connection, ...]
+    found: date

@@ -1,6 +1,7 @@
 """What bears on a claim, and what can honestly be concluded from it."""
 
 from .assertions import Recall, choose, decompose, stands_alone
+from .connections import find_connections
 from .contradictions import find_contradictions
 from .evidence import (
     FROM_DOCUMENTS,
@@ -29,6 +30,7 @@ __all__ = [
     "compare",
     "decompose",
     "describe",
+    "find_connections",
     "find_contradictions",
     "gather_from_memory",
     "gather_from_texts",
