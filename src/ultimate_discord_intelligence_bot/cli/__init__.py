@@ -129,6 +129,150 @@ def search_command(
     raise typer.Exit(search(words, limit=limit, as_json=json))
 
 
+@app.command("claims")
+def claims_command(
+    words: Annotated[
+        str | None, typer.Argument(help="Words that occur in the claim.", show_default=False)
+    ] = None,
+    speaker: Annotated[str | None, typer.Option(help="Who made it.", show_default=False)] = None,
+    verdict: Annotated[
+        str | None, typer.Option(help="Its label, such as Refuted.", show_default=False)
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Published then or later.", show_default=False),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Published then or earlier.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+) -> None:
+    """Show the claims of all recordings, with their verdicts."""
+    from ..memory import ClaimFilter
+    from .claims import claims
+
+    wanted = ClaimFilter(
+        words=words,
+        speaker=speaker,
+        verdict=verdict,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        limit=limit,
+    )
+    raise typer.Exit(claims(wanted, as_json=json))
+
+
+@app.command("contradictions")
+def contradictions_command(
+    kind: Annotated[
+        Literal["contradictions", "agreements", "repetitions"],
+        typer.Option(help="Which pairs of claims."),
+    ] = "contradictions",
+    source: Annotated[
+        str | None, typer.Option(help="One side is of this recording.", show_default=False)
+    ] = None,
+    speaker: Annotated[
+        str | None, typer.Option(help="One side is by this speaker.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+) -> None:
+    """Show claims of different recordings that contradict, bear out or repeat one another."""
+    from .claims import links
+
+    raise typer.Exit(links(kind, source=source, speaker=speaker, limit=limit, as_json=json))
+
+
+@app.command("timeline")
+def timeline_command(
+    entity: Annotated[str, typer.Argument(help="A person, organisation, place or work.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 1000,
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+) -> None:
+    """Show every mention of somebody or something, in order of time."""
+    from .claims import timeline
+
+    raise typer.Exit(timeline(entity, limit=limit, as_json=json))
+
+
+memory = typer.Typer(help="What is remembered: how much, whether it is whole, moving, forgetting.")
+app.add_typer(memory, name="memory", no_args_is_help=True)
+
+
+@memory.command("stats")
+def memory_stats_command(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Show how much is remembered, and how large it is."""
+    from .memory import stats
+
+    raise typer.Exit(stats(as_json=json))
+
+
+@memory.command("check")
+def memory_check_command(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Compare both stores with one another and with what was written."""
+    from .memory import check
+
+    raise typer.Exit(check(repair=False, as_json=json))
+
+
+@memory.command("repair")
+def memory_repair_command(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Finish writes that a process began and did not end; then check."""
+    from .memory import check
+
+    raise typer.Exit(check(repair=True, as_json=json))
+
+
+_BUNDLE = typer.Argument(metavar="FILE.zip", show_default=False)
+
+
+@memory.command("export")
+def memory_export_command(
+    file: Annotated[Path, _BUNDLE],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Write everything remembered to one file, with checksums."""
+    from .memory import export
+
+    raise typer.Exit(export(file, as_json=json))
+
+
+@memory.command("import")
+def memory_import_command(
+    file: Annotated[Path, _BUNDLE],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Remember what such a file holds; twice is harmless, and what is there already stays."""
+    from .memory import restore
+
+    raise typer.Exit(restore(file, as_json=json))
+
+
+@memory.command("forget")
+def memory_forget_command(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="LINK|TITLE|ID|NAME", help="A recording.", show_default=False),
+    ],
+    speaker: Annotated[
+        bool, typer.Option("--speaker", help="It is the name of a speaker, in all recordings.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Remove a recording from everything, and look whether it is gone."""
+    from .memory import forget
+
+    raise typer.Exit(forget(source, speaker=speaker, as_json=json))
+
+
 models = typer.Typer(help="The speech models: which are here, and how to get one.")
 app.add_typer(models, name="models", no_args_is_help=True)
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from rich.markup import escape
 
@@ -103,10 +104,15 @@ def _memory(settings: Settings) -> Finding:
         unfinished = memory.unfinished()
         held = asyncio.run(memory.stats(settings.tenant)).vector
     if unfinished:
-        remedy = "Repeat `autointel run` for it; what is there already is reused."
+        remedy = "Run `autointel memory repair`; the next run does the same."
         return Finding("memory", "warning", f"{len(unfinished)} unfinished writes", remedy)
-    detail = f"recordings {held.sources}, passages {held.segments}, claims {held.claims}; embedded"
-    return Finding("memory", "ok", detail)
+    vectors, graph = map(_place, (settings.qdrant_url, settings.neo4j_uri))
+    detail = f"recordings {held.sources}, passages {held.segments}, claims {held.claims}"
+    return Finding("memory", "ok", f"{detail}; vectors {vectors}, graph {graph}")
+
+
+def _place(address: str | None) -> str:
+    return f"at {urlsplit(address).netloc.rpartition('@')[2]}" if address else "embedded"
 
 
 def _embedder(settings: Settings) -> Finding:
