@@ -39,7 +39,7 @@ from ultimate_discord_intelligence_bot.runs import stable_id
 Floats = NDArray[np.float32]
 MODES: tuple[Mode, ...] = ("dense", "words", "hybrid")
 LIMIT = 50
-APART = 4
+APART = ranking.APART
 CONTEXTS = ((0.5,), (0.5, 0.25))
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=\S*\w)")
 
@@ -168,12 +168,12 @@ def first(turns: Sequence[int], good: set[int]) -> float:
     return 0.0
 
 
-def plain(meetings: Sequence[Meeting], cut: Callable[[str], list[str]]) -> Figures:
+def plain(meetings: Sequence[Meeting], cut: Callable[[str], list[str]], apart: int = 1) -> Figures:
     """Okapi BM25 over each meeting with its own average length, as baselines are made."""
-    return Figures([plain_ranks(meeting, cut) for meeting in meetings])
+    return Figures([plain_ranks(meeting, cut, apart) for meeting in meetings])
 
 
-def plain_ranks(meeting: Meeting, cut: Callable[[str], list[str]]) -> list[float]:
+def plain_ranks(meeting: Meeting, cut: Callable[[str], list[str]], apart: int) -> list[float]:
     said = [Counter(cut(f"{each.speaker} {each.text}")) for each in meeting.records]
     holding = Counter(word for each in said for word in each)
     lengths = np.array([each.total() for each in said])
@@ -185,9 +185,18 @@ def plain_ranks(meeting: Meeting, cut: Callable[[str], list[str]]) -> list[float
             often = np.array([each[word] for each in said])
             rarity = math.log(1 + (len(said) - holding[word] + 0.5) / (holding[word] + 0.5))
             scores += rarity * 2.2 * often / (often + norms)
-        order = np.argsort(-scores, kind="stable")
+        order = spread(np.argsort(-scores, kind="stable").tolist(), apart)
         ranks.append(first([meeting.turns[i] for i in order], good))
     return ranks
+
+
+def spread(order: Sequence[int], apart: int) -> Iterator[int]:
+    """The best of rows less than ``apart`` from one another."""
+    taken: set[int] = set()
+    for row in order:
+        if row not in taken:
+            yield row
+            taken.update(range(row - apart + 1, row + apart))
 
 
 def unstemmed(text: str) -> list[str]:
@@ -218,6 +227,7 @@ def report(meetings: Sequence[Meeting]) -> None:
     print(f"  {'':<44} tuned: hit@1 @5 @10 MRR | others | all")
     show("BM25, every word", plain(meetings, lambda text: re.findall(r"\w+", text.lower())))
     show("BM25, no function words", plain(meetings, unstemmed))
+    show(f"BM25, no function words, apart {APART}", plain(meetings, unstemmed, APART))
     with filled(meetings) as store:
         for apart in (0, APART):
             for mode in MODES:
@@ -226,6 +236,9 @@ def report(meetings: Sequence[Meeting]) -> None:
         for diversity in (0.1, 0.3):
             figures = measure(store, meetings, "hybrid", apart=APART, diversity=diversity)
             show(f"hybrid, apart {APART}, diversity {diversity}", figures)
+        with mock.patch.object(bm25, "_STEMS_OF_ASKING", frozenset()):
+            figures = measure(store, meetings, "hybrid", apart=APART)
+            show(f"hybrid, apart {APART}, words of asking count", figures)
         with mock.patch.object(ranking, "K", 60):
             show(f"hybrid, apart {APART}, K 60", measure(store, meetings, "hybrid", apart=APART))
     for weights in CONTEXTS:
@@ -243,7 +256,7 @@ def tune(kinds: Sequence[Sequence[Meeting]]) -> None:
     """The best ten of the grid on every other meeting, over all kinds of passages."""
     worth: dict[str, float] = defaultdict(float)
     grid = itertools.product(
-        (1.2,), (0.4, 0.75), (8.0, 16.0, 24.0), ((), (0.3,), (0.5,), (0.5, 0.25))
+        (1.2,), (0.4, 0.75), (4.0, 8.0, 16.0, 24.0), ((), (0.3,), (0.3, 0.15), (0.5,), (0.5, 0.25))
     )
     for k1, b, length, weights in grid:
         for kind in kinds:

@@ -117,7 +117,7 @@ class Server:
     def kill(self) -> None:
         """End it as a power cut would."""
         os.kill(self.process, signal.SIGKILL)
-        _wait(lambda: not alive(self.process), 20)
+        _wait(lambda: not alive(self.process), 60)
 
     def pause(self) -> None:
         """Let it say nothing more, with all its connections open."""
@@ -176,7 +176,7 @@ def _launch(folder: Path, port: int) -> int:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder
         )
     _started.append(process)
-    _wait(lambda: b"ready" in log.read_bytes() or process.poll() is not None, 90)
+    _wait(lambda: b"ready" in log.read_bytes() or process.poll() is not None, 300)
     if process.poll() is not None:
         pytest.fail(f"Neo4j did not start: {log.read_text()[-2000:]}")
     return process.pid

@@ -19,7 +19,7 @@ from .inputs import Inputs
 from .llm import Mind
 from .llm.prompts import ASSERTIONS, CHALLENGE, VERDICT
 from .memory import Memory
-from .models.analysis import Claims
+from .models.analysis import Claims, Entities
 from .models.artifact import Vectors
 from .models.knowledge import Found
 from .models.media import Acquisition
@@ -74,7 +74,7 @@ class Checks:
             "source_evidence": Work(
                 EvidenceSet, self._gather_from_sources, self._which_sources, holds=_all_answered
             ),
-            "connections": Work(Connections, self._find_connections, self._which_memory),
+            "connections": Work(Connections, self._find_connections, self._which_memory, version=2),
             "contradictions": Work(Contradictions, self._find_contradictions, self._which_memory),
             "verdicts": Work(
                 Verdicts, self._judge, asked_with(self._run.settings, VERDICT), holds=whole
@@ -211,9 +211,14 @@ class Checks:
         claims = inputs.need("claims", Claims)
         rows = [claim.segment for claim in claims.claims]
         vectors = inputs.need("embedding", Vectors).array[rows]
-        return await verification.find_connections(
+        found = await verification.find_connections(
             claims, vectors, self._retrieve_claims, date.today()
         )
+        named = inputs.find("entities", Entities)
+        if named is None:
+            return found
+        same = await self._memory.resolve(self._run.tenant, self._run.source_id, named)
+        return found.model_copy(update={"entities": same})
 
     async def _find_contradictions(self, inputs: Inputs, progress: Progress) -> Contradictions:
         return await verification.find_contradictions(

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from .errors import StorageError, storage_error
 from .llm import Replies
 from .memory import Memory
 from .models.memory import Forgotten
-from .runs import owner_of
+from .runs import RunCard, owner_of
 from .settings import Settings
 
 
-async def forget_source(settings: Settings, memory: Memory, source_id: str) -> Forgotten:
+async def forget_source(
+    settings: Settings, memory: Memory, source_id: str, *, purge: bool = True
+) -> Forgotten:
     """Remove a recording of the settings' tenant: memory, verdicts, folders, answers of a model.
+
+    The memory comes last: as long as it knows the recording, the same call can be repeated.
+
+    Args:
+        settings: name the tenant and the data folder.
+        memory: to forget from.
+        source_id: of the recording.
+        purge: whether to clean the files of the memory at once; see ``Memory.purge``.
 
     Raises:
         StorageError: something of it is still there.
     """
-    gone = await memory.forget(settings.tenant, source_id)
     await asyncio.to_thread(_remove_folders, settings, source_id)
     await asyncio.to_thread(_remove_answers, settings, source_id)
-    return gone
+    return await memory.forget(settings.tenant, source_id, purge=purge)
 
 
 async def forget_speaker(settings: Settings, memory: Memory, name: str) -> tuple[str, ...]:
@@ -37,23 +48,77 @@ async def forget_speaker(settings: Settings, memory: Memory, name: str) -> tuple
     Raises:
         StorageError: something of it is still there.
     """
-    sources = await memory.forget_speaker(settings.tenant, name)
+    sources = await memory.spoken_by(settings.tenant, name)
     for source_id in sources:
         await asyncio.to_thread(_remove_folders, settings, source_id)
         await asyncio.to_thread(_remove_answers, settings, source_id)
+    await memory.forget_speaker(settings.tenant, name)
     return sources
+
+
+async def prune(
+    settings: Settings, memory: Memory, now: datetime, besides: str = ""
+) -> tuple[str, ...]:
+    """Forget the recordings of the settings' tenant that were kept for longer than they may be.
+
+    Folders of runs that never got as far as the memory go by their age too.
+
+    Args:
+        settings: ``retention_days`` says how long; 0 means for ever.
+        memory: to forget from.
+        now: aware.
+        besides: a recording that stays.
+
+    Returns:
+        The ids of the recordings and runs that are gone.
+    """
+    if not settings.retention_days:
+        return ()
+    since = now - timedelta(days=settings.retention_days)
+    gone = [each for each in await memory.untouched(settings.tenant, since) if each != besides]
+    for source_id in gone:
+        await forget_source(settings, memory, source_id, purge=False)
+    await memory.purge()
+    remembered = {*await memory.remembered(settings.tenant), besides}
+    left = await asyncio.to_thread(_outlived, settings, since.timestamp(), remembered)
+    return (*gone, *left)
+
+
+def _outlived(settings: Settings, since: float, besides: Collection[str]) -> list[str]:
+    """Remove the folders of the tenant's runs, and of unfinished ones, not touched since."""
+    gone = []
+    for folder in sorted((settings.data_dir / "runs").glob("*")):
+        if folder.name in besides or _tenant_of(folder) not in (settings.tenant, None):
+            continue
+        if max((path.stat().st_mtime for path in folder.rglob("*")), default=0.0) < since:
+            _remove_folder(folder)
+            gone.append(folder.name)
+    return gone
+
+
+def _tenant_of(folder: Path) -> str | None:
+    """Whose run it is; None where it never ended."""
+    try:
+        card = RunCard.decode((folder / "run.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return str(card.settings.get("tenant"))
+
+
+def _remove_folder(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    if folder.exists():
+        raise StorageError(f"{folder} is still there.", "Remove it by hand.")
 
 
 def _remove_folders(settings: Settings, source_id: str) -> None:
     """The recording's own folder, and those of other links to it."""
     for folder in (settings.data_dir / "runs").glob("*"):
         if folder.name == source_id or _is_about(folder, source_id):
-            try:
-                shutil.rmtree(folder)
-            except OSError as error:
-                raise storage_error(error, folder) from error
-            if folder.exists():
-                raise StorageError(f"{folder} is still there.", "Remove it by hand.")
+            _remove_folder(folder)
 
 
 def _is_about(folder: Path, source_id: str) -> bool:

@@ -284,6 +284,7 @@ _STAGES: tuple[Stage, ...] = (
         Resource.IO,
         20 * _MINUTE,
         needs=(*_SPOKEN, "claims"),
+        uses=("entities",),
         least=Depth.DEEP,
         group=Group.FACT_CHECKING,
     ),
@@ -331,7 +332,7 @@ _STAGES: tuple[Stage, ...] = (
         Resource.IO,
         30 * _MINUTE,
         needs=(*_SPOKEN, "acquisition"),
-        uses=("claims",),
+        uses=("claims", "verdicts", "second_opinion"),
         group=Group.MEMORY_OPS,
     ),
     Stage(
@@ -364,6 +365,10 @@ _STAGES: tuple[Stage, ...] = (
     ),
 )
 """Every stage, in order."""
+
+
+EVERY_STAGE = tuple(stage.name for stage in _STAGES)
+"""Their names, in that order."""
 
 
 def plan(depth: Depth, flags: Flags, options: Set[Option] = frozenset()) -> Plan:

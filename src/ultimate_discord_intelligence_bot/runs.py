@@ -26,7 +26,8 @@ from .settings import SECRETS, Depth, Settings
 
 _NAMESPACE = uuid.UUID("5b0f6f0e-7a55-4d6c-9a0e-6d2f0c1f8a11")
 _S = TypeVar("_S", bound=Storable)
-OF_THE_MOMENT = {"data_dir", "proxy", "cookies_file", *SECRETS}
+OF_THE_MOMENT = {"data_dir", "proxy", "cookies_file", "retention_days", *SECRETS}
+OF_THE_MOMENT |= {"concurrent_runs", "runs_per_host"}
 """Settings that may change between two runs, or hold a secret."""
 
 log = structlog.get_logger(__name__)
@@ -237,22 +238,27 @@ class Run:
 
 
 def find_card(settings: Settings, name: str) -> RunCard:
-    """The card of the finished run whose id begins with a name.
+    """The card of the tenant's finished run whose id begins with a name.
 
     Raises:
         RunUnknown: no run has such an id, or several have.
     """
-    cards = [
-        path
+    found = [
+        _card(path)
         for path in (settings.data_dir / "runs").glob("*/run.json")
         if path.parent.name.startswith(name)
     ]
+    cards = [card for card in found if card.settings.get("tenant") == settings.tenant]
     if len(cards) != 1:
         how_many = "No finished run has" if not cards else f"{len(cards)} runs have"
         raise RunUnknown(f"{how_many} an id that begins with “{name}”.")
+    return cards[0]
+
+
+def _card(path: Path) -> RunCard:
     try:
-        return RunCard.decode(cards[0].read_bytes())
+        return RunCard.decode(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StorageError(
-            f"{cards[0]} cannot be read ({error}).", "Repeat `autointel run` for it."
+            f"{path} cannot be read ({error}).", "Repeat `autointel run` for it."
         ) from error

@@ -133,7 +133,7 @@ class StageWork:
             ),
             **self._checks.all(),
             "signals": Work(TrustSignals, self._gather_signals),
-            "vector_memory": Work(Receipt, self._remember_vectors, self._which_memory),
+            "vector_memory": Work(Receipt, self._remember_vectors, self._which_memory, version=2),
             "graph_memory": Work(Receipt, self._remember_graph, self._which_memory),
             "briefing": Work(Report, self._brief, self._what_was_asked, tells_missing=True),
         }
@@ -293,7 +293,14 @@ class StageWork:
     async def _remember_vectors(self, inputs: Inputs, progress: Progress) -> Receipt:
         source = inputs.need("acquisition", Acquisition).source
         transcript, vectors = inputs.spoken
-        records = records_of(source, self._run.tenant, transcript, inputs.find("claims", Claims))
+        verdicts, tenant = inputs.verdicts, self._run.tenant
+        # A run that checks nothing leaves what an earlier one has found out.
+        labels = (
+            await self._memory.labels(tenant, source.id)
+            if verdicts is None
+            else {verdict.claim: verdict.label.value for verdict in verdicts.verdicts}
+        )
+        records = records_of(source, tenant, transcript, inputs.find("claims", Claims), labels)
         return await self._memory.remember_vectors(source, self._run.tenant, records, vectors.array)
 
     async def _remember_graph(self, inputs: Inputs, progress: Progress) -> Receipt:
@@ -313,7 +320,11 @@ class StageWork:
             verdicts=inputs.verdicts,
         )
         links = links_of(
-            records, inputs.find("claims", Claims), inputs.find("connections", Connections)
+            source.id,
+            self._run.tenant,
+            records,
+            inputs.find("claims", Claims),
+            inputs.find("connections", Connections),
         )
         graph = graph.model_copy(update={"links": links})
         if self._run.settings.defer_graph:

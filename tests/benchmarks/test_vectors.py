@@ -1,6 +1,6 @@
 """The vector memory: batches against single writes, and a hybrid question as the memory grows.
 
-``AUTOINTEL_BENCH_POINTS=1000000`` adds a memory of a million generated records (3 GB of disk, 15
+``AUTOINTEL_TEST_POINTS=1000000`` adds a memory of a million generated records (3 GB of disk, 15
 minutes).
 """
 
@@ -33,7 +33,7 @@ QUESTIONS, LIMIT = 200, 20
 
 
 def sizes() -> list[int]:
-    more = int(os.environ.get("AUTOINTEL_BENCH_POINTS", "0"))
+    more = int(os.environ.get("AUTOINTEL_TEST_POINTS", "0"))
     return [*SIZES, *([more] if more > SIZES[-1] else [])]
 
 

@@ -9,11 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import content, execute
+from ultimate_discord_intelligence_bot.embedding import load_embedder
 from ultimate_discord_intelligence_bot.errors import StorageError
 from ultimate_discord_intelligence_bot.memory.drivers.graph_sqlite import SqliteGraph
 from ultimate_discord_intelligence_bot.plans import Flags, plan
@@ -54,7 +56,8 @@ def test_a_deeper_run_reuses_what_the_shallower_one_did(data_dir: Path, debate: 
     execute(data_dir, debate, "standard")
     deeper = execute(data_dir, debate, "deep")
     standard = {stage.name for stage in plan(Depth.STANDARD, Flags()).stages}
-    assert set(deeper.reused) == standard - {"briefing"}
+    # The memory learns the verdicts.
+    assert set(deeper.reused) == standard - {"vector_memory", "briefing"}
 
 
 def test_a_fresh_run_reuses_nothing(data_dir: Path, debate: Path) -> None:
@@ -111,6 +114,25 @@ def test_a_graph_that_was_promised_is_written_by_the_next_run(
         assert memory.unfinished() == ()
         assert asyncio.run(memory.check(settings.tenant)) == ()
         assert asyncio.run(memory.stats(settings.tenant)).graph.sources == 1
+
+
+def test_a_shallower_run_leaves_the_verdicts_that_a_deeper_one_remembered(
+    fresh_copy: Callable[[str], Path], debate: Path
+) -> None:
+    data_dir = fresh_copy("data")
+    settings = load_settings(AUTOINTEL_DATA_DIR=data_dir)
+    [question] = load_embedder().encode(["How far is the Moon from the Earth?"])
+
+    def remembered() -> list[tuple[str, str | None, str | None]]:
+        with memory_for(settings) as memory:
+            found = asyncio.run(memory.search(question, tenant="local", limit=50, kind="claim"))
+        return sorted((hit.text, hit.verdict, hit.language) for hit in found)
+
+    execute(data_dir, debate, "deep")
+    after = remembered()
+    assert {("Supported", "en"), ("Not Enough Evidence", "en")} <= {each[1:] for each in after}
+    execute(data_dir, debate, "standard", fresh=True)
+    assert remembered() == after
 
 
 @pytest.fixture(scope="module")

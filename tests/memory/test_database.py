@@ -291,6 +291,7 @@ def test_what_was_forgotten_is_not_in_the_file_any_more(tmp_path: Path) -> None:
     )
     asyncio.run(graph.replace(Graph(tenant="guild", source_id="s", nodes=nodes, relations=())))
     assert asyncio.run(graph.forget("guild", "s")) == 2
+    asyncio.run(graph.purge())
     for file in tmp_path.iterdir():
         assert secret.encode() not in file.read_bytes()
     graph.close()

@@ -29,14 +29,18 @@ from pathlib import Path
 from ultimate_discord_intelligence_bot.memory.drivers import edge
 from ultimate_discord_intelligence_bot.memory.drivers.edge import EdgeVectors
 
-def stop(self, sources):
-    kept(self, sources)
-    if sources == int(sys.argv[2]):
+copied = 0
+
+def stop(self, *arguments):
+    global copied
+    if copied == int(sys.argv[2]):
         print("there", flush=True)
         time.sleep(60)
+    copied += 1
+    kept(self, *arguments)
 
-kept = edge._Rebuilding._reach
-edge._Rebuilding._reach = stop
+kept = edge._Rebuilding._write_anew
+edge._Rebuilding._write_anew = stop
 store = EdgeVectors(Path(sys.argv[1]), "test", 8)
 print("there", flush=True)
 time.sleep(60)
@@ -98,7 +102,7 @@ async def assert_whole(folder: Path, talks: list[Any], identity: str) -> None:
     for talk in talks:
         held = await everything(store, talk)
         assert {id_: record for id_, (record, _) in held.items()} == {
-            record.id: record for record in talk.records
+            record.id: record.model_copy(update={"language": None}) for record in talk.records
         }
         for record in talk.records:
             assert held[record.id][1] == talk.vectors[record.row].round(5).tolist()
@@ -119,7 +123,7 @@ async def test_a_folder_of_format_1_keeps_its_vectors(tmp_path: Path, recording:
     await assert_whole(tmp_path / "vectors", talks, identity)
 
 
-@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize("after", [0, 1])
 async def test_killed_while_it_brings_a_folder_up_to_date_it_goes_on(
     tmp_path: Path, recording: Make, after: int
 ) -> None:

@@ -327,7 +327,7 @@ async def test_killed_while_a_write_is_made_final(own: Server, opened: Open, ten
 async def test_back_again_before_patience_ends(
     own: Server, opened: Open, tenant: str, at_batch: AtBatch
 ) -> None:
-    graph, given = opened(own), speech(tenant, LENGTH)
+    graph, given = opened(own, patience=180), speech(tenant, LENGTH)
     at_batch(10, own.kill)
     writing = asyncio.create_task(graph.replace(given))
     await until(lambda: not alive(own.process))
@@ -347,7 +347,7 @@ async def test_silent_in_the_middle_of_a_write(
         began = time.monotonic()
         with pytest.raises(GraphUnreachable, match="NEO4J_URI"):
             await graph.replace(after)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 40
     finally:
         own.resume()
     assert await everything(graph, tenant) == [checked(before)]

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -17,8 +18,9 @@ import pytest
 
 from ultimate_discord_intelligence_bot.errors import DataFolderInUse
 from ultimate_discord_intelligence_bot.memory import open_memory
+from ultimate_discord_intelligence_bot.memory.ownership import Ownership, owner_of
 
-_ROUNDS = 10
+_ROUNDS = 5
 _ROWS = 1500
 
 _CHILD = """
@@ -56,16 +58,17 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
     child.communicate()
 
 
-def test_a_second_process_is_told_who_has_the_folder(tmp_path: Path) -> None:
+def test_who_must_be_alone_is_told_who_has_the_folder(tmp_path: Path) -> None:
     child = _start(tmp_path, "tea")
     try:
         with pytest.raises(DataFolderInUse, match=f"process {child.pid}"):
-            open_memory(tmp_path, embedder="test", dimension=8)
+            Ownership(tmp_path)
     finally:
         _kill(child)
     with open_memory(tmp_path, embedder="test", dimension=8) as memory:
         assert memory.identity
-    assert (tmp_path / "owner.lock").read_text() == str(os.getpid())
+    assert owner_of(tmp_path).process == os.getpid()
+    assert stat.S_IMODE((tmp_path / "owner.lock").stat().st_mode) == 0o600
 
 
 async def test_killed_while_writing_nothing_is_lost_or_doubled(

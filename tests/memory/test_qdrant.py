@@ -137,6 +137,9 @@ class Handler(BaseHTTPRequestHandler):
             case ("PUT", "collections", "points"):
                 given = models.PointsList.model_validate(body)
                 return behind.upsert(name, given.points)
+            case ("POST", "collections", "points"):
+                kept = behind.retrieve(name, body["ids"], with_payload=False)
+                return [each.model_dump(mode="json") for each in kept]
             case ("POST", "collections", "points", "delete"):
                 return behind.delete(name, models.PointIdsList.model_validate(body))
             case ("POST", "collections", "points", "scroll"):

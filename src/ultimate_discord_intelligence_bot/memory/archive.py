@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from ..errors import StorageError
 from ..models.media import Source
 from ..models.verification import DECIDED, Earlier, Evidence, Verdict
-from .database import Database
+from .database import AFTER_DAMAGE, Database
 
 _SCHEMA = """
 CREATE TABLE verdict (
@@ -134,9 +135,7 @@ class Archive:
                 "DELETE FROM verdict WHERE tenant = ? AND source = ?", (tenant, source_id)
             ).rowcount
 
-        gone = await self._database.transact(body)
-        await self._database.settle()
-        return gone
+        return await self._database.transact(body)
 
     async def forget_evidence(self, tenant: str, is_gone: Callable[[Evidence], bool]) -> int:
         """Keep no verdict that shows such evidence; returns how many are gone."""
@@ -148,16 +147,18 @@ class Archive:
             gone = [
                 (tenant, words, source)
                 for words, source, kept in rows
-                if any(map(is_gone, Verdict.model_validate_json(kept).evidence))
+                if any(map(is_gone, _verdict(kept).evidence))
             ]
             connection.executemany(
                 "DELETE FROM verdict WHERE (tenant, words, source) = (?, ?, ?)", gone
             )
             return len(gone)
 
-        gone = await self._database.transact(body)
-        await self._database.settle()
-        return gone
+        return await self._database.transact(body)
+
+    async def purge(self) -> None:
+        """Leave nothing in the files of what is kept no more."""
+        await self._database.purge()
 
     def close(self) -> None:
         """Close the file."""
@@ -166,7 +167,14 @@ class Archive:
 
 def _named(kept: str, title: str, url: str) -> Verdict:
     earlier = Earlier(title=title, url=url)
-    return Verdict.model_validate_json(kept).model_copy(update={"earlier": earlier})
+    return _verdict(kept).model_copy(update={"earlier": earlier})
+
+
+def _verdict(kept: str) -> Verdict:
+    try:
+        return Verdict.model_validate_json(kept)
+    except ValueError as error:
+        raise StorageError("A verdict that was kept is damaged.", AFTER_DAMAGE) from error
 
 
 def _words(text: str) -> str:

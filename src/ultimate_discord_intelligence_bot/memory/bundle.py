@@ -20,16 +20,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ..errors import BundleInvalid, StorageError, storage_error
 from ..models.artifact import Model
 from ..models.graph import Graph
 from ..models.memory import Record
 from ..models.verification import Verdict
+from .identities import Decision
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
+_DECISIONS = TypeAdapter(tuple[Decision, ...])
 _LARGEST_PART = 4 * 1024**3
 _DAMAGED = "Export it again, or use another copy of it."
 
@@ -43,6 +45,7 @@ class Portion:
         vectors: shape (rows, dimension).
         graph: None where the graph holds nothing of the source.
         verdicts: on its claims, by the words of the claim.
+        decisions: what readers have said about its entities.
     """
 
     source_id: str
@@ -50,6 +53,7 @@ class Portion:
     vectors: NDArray[np.float32]
     graph: Graph | None
     verdicts: dict[str, Verdict]
+    decisions: tuple[Decision, ...] = ()
 
 
 class Entry(Model):
@@ -87,7 +91,9 @@ async def write_bundle(
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
             async for portion in portions:
-                entries.append(_put(archive, len(entries), portion))
+                # What comes twice is the same; whoever takes it in writes its links twice.
+                if portion.source_id not in {entry.source_id for entry in entries}:
+                    entries.append(_put(archive, len(entries), portion))
             manifest = Manifest(
                 format=FORMAT,
                 tenant=tenant,
@@ -145,6 +151,8 @@ def _put(archive: zipfile.ZipFile, number: int, portion: Portion) -> Entry:
     }
     if portion.graph is not None:
         parts[f"{number:06d}/graph.json"] = portion.graph.model_dump_json().encode()
+    if portion.decisions:
+        parts[f"{number:06d}/decisions.json"] = _DECISIONS.dump_json(portion.decisions)
     for name, data in parts.items():
         archive.writestr(name, data)
     return Entry(
@@ -202,6 +210,7 @@ def _portion(archive: zipfile.ZipFile, entry: Entry, path: Path) -> Portion:
             vectors=np.load(io.BytesIO(parts["vectors.npy"]), allow_pickle=False),
             graph=Graph.decode(parts["graph.json"]) if "graph.json" in parts else None,
             verdicts={text: Verdict.model_validate(kept) for text, kept in verdicts.items()},
+            decisions=_DECISIONS.validate_json(parts.get("decisions.json", b"[]")),
         )
     except (KeyError, ValueError, ValidationError) as error:
         raise BundleInvalid(

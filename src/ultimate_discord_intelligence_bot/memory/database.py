@@ -13,6 +13,8 @@ from .worker import Worker
 
 _T = TypeVar("_T")
 
+AFTER_DAMAGE = "Move it away and run the recordings again: they will be remembered anew."
+
 Migration = Callable[[sqlite3.Connection], None]
 
 
@@ -57,9 +59,13 @@ class Database:
         """The same for callers without an event loop; blocks."""
         return self._worker.run_now(self._transact, body)
 
-    async def settle(self) -> None:
-        """Move what was written into the file itself and empty the log beside it."""
-        await self._worker.run(self._settle)
+    async def purge(self) -> None:
+        """Leave nothing of what was deleted: empty the log beside the file.
+
+        Raises:
+            StorageError: somebody else reads the file, so that the log must stay.
+        """
+        await self._worker.run(self._purge)
 
     def close(self) -> None:
         """Finish what was begun and close the file."""
@@ -115,9 +121,14 @@ class Database:
         with _in_our_words(self.path), _transaction(self._connection):
             return body(self._connection)
 
-    def _settle(self) -> None:
+    def _purge(self) -> None:
         with _in_our_words(self.path):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StorageError(
+                f"{self.path} is being read by another process.",
+                "End that, then repeat the command.",
+            )
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -144,5 +155,4 @@ def _in_our_words(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.DatabaseError as error:
-        remedy = "Move it away and run the recordings again: they will be remembered anew."
-        raise database_error(error, path, remedy) from error
+        raise database_error(error, path, AFTER_DAMAGE) from error

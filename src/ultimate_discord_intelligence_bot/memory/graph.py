@@ -63,8 +63,16 @@ class GraphStore(Protocol):
         """Remove a source with all its relations; returns how many nodes that were."""
         ...
 
+    async def purge(self) -> None:
+        """Leave nothing in the files of what is held no more, as far as the store can."""
+        ...
+
     async def ids(self, tenant: str, source_id: str) -> frozenset[str]:
         """The uids of all nodes of a source."""
+        ...
+
+    async def tenants(self) -> tuple[str, ...]:
+        """Whoever anything is held of, sorted."""
         ...
 
     async def sources(self, tenant: str) -> tuple[Node, ...]:
@@ -123,11 +131,19 @@ class GraphStore(Protocol):
         """
         ...
 
+    async def entities(self, tenant: str, names: Collection[str]) -> tuple[Node, ...]:
+        """The entities of all sources that have one of these names or aliases, sorted by uid."""
+        ...
+
     async def timeline(self, tenant: str, name: str, *, limit: int = 1000) -> tuple[Mention, ...]:
         """Every mention of an entity of this name or alias, the earliest published first.
 
         Entities that SAME_AS relations join to it, over any number of them, are the same.
         """
+        ...
+
+    async def read(self, tenant: str, source_id: str) -> Graph:
+        """Everything of one source, as ``replace`` takes it; without nodes if it is not known."""
         ...
 
     def export(self, tenant: str) -> AsyncIterator[Graph]:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -15,15 +15,25 @@ import structlog
 from numpy.typing import NDArray
 
 from ..closing import Closing
-from ..errors import AutointelError, BundleInvalid, EmbedderMismatch, StorageError
+from ..errors import (
+    AutointelError,
+    BundleInvalid,
+    EmbedderMismatch,
+    GraphInvalid,
+    NameUnknown,
+    StorageError,
+    storage_error,
+)
+from ..models.analysis import Entities
 from ..models.graph import Graph, Link, LinkKind, Mention, Node, StatedClaim
 from ..models.media import Source
 from ..models.memory import Counts, Discrepancy, Forgotten, Hit, Receipt, Record, Stats
-from ..models.verification import Verdict
-from ..runs import stable_id
+from ..models.verification import SameEntity, Verdict
+from ..runs import stable_id, write_atomically
 from .archive import Archive
 from .bundle import Portion
 from .graph import checked
+from .identities import Decision, Identities, pair, resolve
 from .outbox import (
     Outbox,
     Pending,
@@ -34,8 +44,9 @@ from .outbox import (
     unpacked_vectors,
 )
 from .ownership import Ownership
-from .ports import Where
+from .ports import Mode, Where
 from .records import digest_of
+from .service import Service
 from .stores import Servers, open_graph, open_vectors
 from .trimming import without, without_speaker
 from .worker import closed
@@ -43,6 +54,10 @@ from .worker import closed
 log = structlog.get_logger(__name__)
 
 _MOST_FETCHED = 10_000
+_MOST_ROWS = 200_000
+"""Of one source; two days of speech have fewer."""
+_OPENING = 20
+"""Rows of which one is still there when a speaker has been forgotten."""
 
 
 class ClaimFilter(TypedDict, total=False):
@@ -57,6 +72,20 @@ class ClaimFilter(TypedDict, total=False):
     limit: int
 
 
+class SearchFilter(TypedDict, total=False):
+    """Which passages are asked for; see ``Where``."""
+
+    kind: Literal["segment", "claim"] | None
+    source: str | None
+    exclude_source: str | None
+    exact: bool
+    speaker: str | None
+    since: date | None
+    until: date | None
+    verdict: str | None
+    language: str | None
+
+
 class _Stores:
     """What all handles of one data folder share."""
 
@@ -66,7 +95,8 @@ class _Stores:
         self._background: set[threading.Thread] = set()
         folder = data_dir / "memory"
         with ExitStack() as opened:
-            opened.callback(Ownership(data_dir).close)
+            self.ownership = Ownership(data_dir)
+            opened.callback(self.ownership.close)
             self.vectors = open_vectors(folder, embedder, dimension, servers)
             opened.callback(self.vectors.close)
             self.graph = open_graph(folder, servers)
@@ -75,8 +105,33 @@ class _Stores:
             opened.callback(self.outbox.close)
             self.archive = Archive(folder / "verdicts.sqlite")
             opened.callback(self.archive.close)
+            self.identities = Identities(folder / "identities.sqlite")
+            opened.callback(self.identities.close)
             self._opened = opened.pop_all()
         self.identity = stable_id("memory", self.vectors.identity, self.graph.identity)
+        self._forgetting = folder / "forgetting"
+        self._service: Service | None = None
+
+    def serve(self, memory: Memory) -> None:
+        """Answer the other processes of this user from now on."""
+        self._service = Service(memory)
+        self._opened.callback(self._service.close)
+        self.ownership.announce(self._service.address)
+
+    def begin_to_forget(self) -> None:
+        """Note that files will hold what is remembered no more, until ``purge`` has been there."""
+        write_atomically(self._forgetting, b"")
+
+    async def purge(self) -> None:
+        """Leave nothing in any file of what was forgotten, if something was."""
+        if not self._forgetting.exists():
+            return
+        for store in (self.vectors, self.graph, self.archive, self.identities, self.outbox):
+            await store.purge()
+        try:
+            self._forgetting.unlink()
+        except OSError as error:
+            raise storage_error(error, self._forgetting) from error
 
     def later(self, write: Coroutine[Any, Any, object]) -> None:
         """Do something in the background; closing waits for it."""
@@ -103,32 +158,22 @@ _open_stores: dict[Path, _Stores] = {}
 _registry = threading.Lock()
 
 
-def open_memory(
-    data_dir: Path, *, embedder: str, dimension: int, servers: Servers | None = None
-) -> Memory:
-    """A handle on the memory in a data folder, made when it is not there.
+def open_here(data_dir: Path, embedder: str, dimension: int, servers: Servers) -> Memory:
+    """A handle on the memory of a data folder that this process owns from now on.
 
     All handles of a process share one set of stores, which is closed with the last of them.
-    Blocks for a few hundred milliseconds the first time.
-
-    Args:
-        data_dir: where the embedded stores are, and what is noted of every write.
-        embedder: name of the model that makes the vectors.
-        dimension: their length.
-        servers: stores that are not embedded; by default all are.
 
     Raises:
         DataFolderInUse: another process owns the folder; names it.
-        EmbedderMismatch: the store was filled with vectors of another model.
-        NotWritable, DiskFull, StorageError: the folder or a server cannot be used; nothing is ever
-            wiped.
+        EmbedderMismatch, NotWritable, DiskFull, StorageError: see ``open_memory``.
     """
     key = data_dir.resolve()
-    servers = servers or Servers()
     with _registry:
         stores = _open_stores.get(key)
         if stores is None:
-            stores = _open_stores[key] = _Stores(key, embedder, dimension, servers)
+            stores = _Stores(key, embedder, dimension, servers)
+            stores.serve(Memory(key, stores))
+            _open_stores[key] = stores
         elif (stores.embedder, stores.dimension) != (embedder, dimension):
             raise EmbedderMismatch(
                 f"{data_dir} is open for vectors of {stores.embedder} ({stores.dimension} numbers "
@@ -175,6 +220,21 @@ class Memory(Closing):
         """A uuid that changes when a store was made anew, and must be filled again."""
         return self._stores.identity
 
+    @property
+    def embedder(self) -> str:
+        """Name of the model that makes its vectors."""
+        return self._stores.embedder
+
+    @property
+    def servers(self) -> Servers:
+        """Where the stores are."""
+        return self._stores.servers
+
+    @property
+    def dimension(self) -> int:
+        """Length of its vectors."""
+        return self._stores.dimension
+
     def unfinished(self) -> tuple[Pending, ...]:
         """Writes that an earlier process began and nobody has made up for; see ``recover``."""
         return self._stores.outbox.unfinished
@@ -215,6 +275,7 @@ class Memory(Closing):
             StorageError: it could not be written; repeat it, nothing is doubled.
         """
         stores = self._stores
+        graph = await stores.identities.corrected(graph)
         write = _pending(graph)
         await stores.outbox.begin(write, packed_graph(graph))
         return await _write_graph(stores, write, graph)
@@ -226,27 +287,36 @@ class Memory(Closing):
         closed, and is made up for by ``recover`` where the process ended before.
         """
         stores = self._stores
-        write = _pending(checked(graph))
+        graph = await stores.identities.corrected(checked(graph))
+        write = _pending(graph)
         await stores.outbox.begin(write, packed_graph(graph))
         stores.later(_write_graph(stores, write, graph))
         return Receipt(store="graph", records=len(_shared_ids(graph)), digest=_shared(graph))
 
     async def recover(self) -> tuple[Pending, ...]:
-        """Finish every write that an earlier process began; returns those that were finished.
+        """Finish all that an earlier process began; returns the writes that were finished.
 
-        A write that an older version noted without what was to be written is left to its run.
+        A write of which nobody knows what was to be written is left to its run.
+
+        Raises:
+            StorageError: a store could not be written; what the other was to hold is finished.
         """
-        stores, finished = self._stores, []
+        stores = self._stores
+        await stores.purge()
+        finished: list[Pending] = []
+        failed: dict[Store, StorageError] = {}
         for write in self.unfinished():
-            payload = await stores.outbox.payload(write)
-            if payload is None:
+            if write.store in failed:
                 continue
-            if write.store == "vector":
-                records, vectors = unpacked_vectors(payload)
-                await _write_vectors(stores, write, records, vectors)
-            else:
-                await _write_graph(stores, write, unpacked_graph(payload))
-            finished.append(write)
+            try:
+                if await _redo(stores, write):
+                    finished.append(write)
+            except GraphInvalid as error:
+                log.warning("write_left_unfinished", source=write.source_id, reason=error.message)
+            except StorageError as error:
+                failed[write.store] = error
+        for failure in failed.values():
+            raise failure
         return tuple(finished)
 
     # -- what is kept, and whether it is whole ----------------------------------------------
@@ -284,28 +354,59 @@ class Memory(Closing):
             ]
         return tuple(found)
 
-    async def forget(self, tenant: str, source_id: str) -> Forgotten:
+    async def forget(self, tenant: str, source_id: str, *, purge: bool = True) -> Forgotten:
         """Remove a source from everything, and look whether it is gone.
+
+        Args:
+            tenant: whose memory it is.
+            source_id: of the source.
+            purge: whether to clean the files at once, as ``purge`` does.
 
         Raises:
             StorageError: something of it is still there.
         """
         stores = self._stores
-        records = await stores.vectors.forget(tenant, source_id)
-        nodes = await stores.graph.forget(tenant, source_id)
-        verdicts = await stores.archive.forget(tenant, source_id)
+        stores.begin_to_forget()
         await self._forget_evidence(tenant, lambda n: n.properties.get("origin") == source_id)
-        verdicts += await stores.archive.forget_evidence(
+        verdicts = await stores.archive.forget_evidence(
             tenant, lambda evidence: evidence.source_id == source_id
         )
+        verdicts += await stores.archive.forget(tenant, source_id)
         await stores.outbox.forget(tenant, source_id)
+        await stores.identities.forget(tenant, await stores.graph.ids(tenant, source_id))
+        records = await stores.vectors.forget(tenant, source_id)
+        # Last, because it is by the graph that a repeat finds a source of that name.
+        nodes = await stores.graph.forget(tenant, source_id)
         left = await stores.vectors.ids(tenant, source_id)
         left |= await stores.graph.ids(tenant, source_id)
         if left:
             raise StorageError(
                 f"{len(left)} records of {source_id} are still there.", "Repeat the command."
             )
+        if purge:
+            await stores.purge()
         return Forgotten(source_id=source_id, records=records, nodes=nodes, verdicts=verdicts)
+
+    async def purge(self) -> None:
+        """Leave nothing in any file of what was forgotten.
+
+        The embedded vectors are copied for it, some 5,000 records a second, so whoever forgets
+        many sources does it once. Servers clean their files when they will.
+
+        Raises:
+            DiskFull: no room for the copy; ``recover`` does it when there is.
+        """
+        await self._stores.purge()
+
+    async def spoken_by(self, tenant: str, name: str) -> tuple[str, ...]:
+        """The ids of the sources in which somebody of this name speaks, sorted."""
+        vectors, folded = self._stores.vectors, name.casefold()
+        found = set()
+        for source_id in await vectors.sources(tenant):
+            async for records, _ in vectors.export(tenant, source_id):
+                if any((record.speaker or "").casefold() == folded for record in records):
+                    found.add(source_id)
+        return tuple(sorted(found))
 
     async def forget_speaker(self, tenant: str, name: str) -> tuple[str, ...]:
         """Remove all that somebody of this name said, in every recording, and what quotes it.
@@ -316,6 +417,7 @@ class Memory(Closing):
         Raises:
             StorageError: something of it is still there.
         """
+        self._stores.begin_to_forget()
         folded = name.casefold()
         changed = []
         async for portion in self.export(tenant):
@@ -330,6 +432,7 @@ class Memory(Closing):
         )
         if await self._stores.graph.claims(tenant, speaker=name, limit=1):
             raise StorageError(f"Claims of {name} are still there.", "Repeat the command.")
+        await self._stores.purge()
         return tuple(changed)
 
     async def _forget_evidence(self, tenant: str, is_gone: Callable[[Node], bool]) -> None:
@@ -357,6 +460,7 @@ class Memory(Closing):
 
     async def _portion(self, tenant: str, source_id: str, graph: Graph | None) -> Portion:
         stores = self._stores
+        entities = _entities(graph) if graph else frozenset()
         records: list[Record] = []
         parts = [np.zeros((0, stores.dimension), np.float32)]
         async for some, vectors in stores.vectors.export(tenant, source_id):
@@ -368,18 +472,18 @@ class Memory(Closing):
             vectors=np.concatenate(parts),
             graph=graph,
             verdicts=await stores.archive.of_source(tenant, source_id),
+            decisions=await stores.identities.about(tenant, entities) if entities else (),
         )
 
     async def take(self, tenant: str, portion: Portion) -> None:
         """Remember what was exported, as it was. Twice is harmless.
 
         Raises:
-            BundleInvalid: it belongs to another tenant.
+            BundleInvalid: it belongs to another tenant, or contradicts itself.
             EmbedderMismatch: its vectors are of another length.
         """
         stores = self._stores
-        if any((r.tenant, r.source_id) != (tenant, portion.source_id) for r in portion.records):
-            raise BundleInvalid(f"{portion.source_id} belongs to another tenant than {tenant}.")
+        _check_portion(portion, tenant)
         _check_vectors(portion.vectors, stores.dimension)
         rows = max((record.row for record in portion.records), default=-1) + 1
         vectors = np.zeros((rows, stores.dimension), np.float32)
@@ -389,23 +493,68 @@ class Memory(Closing):
         write = Pending(tenant, portion.source_id, "vector", digest)
         await stores.outbox.begin(write, packed_vectors(portion.records, vectors))
         await _write_vectors(stores, write, portion.records, vectors)
+        await stores.identities.decide(tenant, portion.decisions)
         if portion.graph is not None:
             await self.remember_graph(portion.graph)
         await stores.archive.restore(tenant, portion.source_id, portion.verdicts)
 
     # -- questions to the graph ---------------------------------------------------------------
 
+    async def tenants(self) -> tuple[str, ...]:
+        """Everybody of whom a store holds something, sorted."""
+        stores = self._stores
+        return tuple(sorted({*await stores.vectors.tenants(), *await stores.graph.tenants()}))
+
     async def remembered(self, tenant: str) -> tuple[str, ...]:
-        """The ids of all sources that the vector store holds, sorted."""
-        return await self._stores.vectors.sources(tenant)
+        """The ids of all sources of which a store holds something, sorted."""
+        stores = self._stores
+        nodes = await stores.graph.sources(tenant)
+        in_graph = (str(node.properties["source_id"]) for node in nodes)
+        return tuple(sorted({*await stores.vectors.sources(tenant), *in_graph}))
+
+    async def untouched(self, tenant: str, since: datetime) -> tuple[str, ...]:
+        """The ids of sources of which nothing was remembered anew from a moment on, sorted."""
+        return await self._stores.outbox.untouched(tenant, since.timestamp())
+
+    async def extent(self, tenant: str, source_id: str) -> tuple[int, int]:
+        """How many records and how many nodes of the graph are held of a source."""
+        stores = self._stores
+        records = await stores.vectors.ids(tenant, source_id)
+        return len(records), len(await stores.graph.ids(tenant, source_id))
 
     async def sources(self, tenant: str) -> tuple[Node, ...]:
         """The nodes of all sources that the graph knows, newest first."""
         return await self._stores.graph.sources(tenant)
 
+    async def names(self, tenant: str) -> dict[str, set[str]]:
+        """What the recordings that are remembered are called, by id: title and link.
+
+        The graph knows them; of those that only the vector store holds one segment each is asked
+        for its title.
+        """
+        stores = self._stores
+        known = {
+            str(node.properties["source_id"]): {
+                str(node.properties[name]) for name in ("title", "url") if name in node.properties
+            }
+            for node in await stores.graph.sources(tenant)
+        }
+        unknown = [id_ for id_ in await self.remembered(tenant) if id_ not in known]
+        near = await asyncio.gather(
+            *(stores.vectors.neighbours(tenant, id_, [0], 0, _OPENING) for id_ in unknown)
+        )
+        for id_, [opening] in zip(unknown, near, strict=True):
+            known[id_] = {record.title for record in opening}
+        return known
+
     async def claims(self, tenant: str, **wanted: Unpack[ClaimFilter]) -> tuple[StatedClaim, ...]:
         """Claims, the newest source first; see ``GraphStore.claims``."""
         return await self._stores.graph.claims(tenant, **wanted)
+
+    async def labels(self, tenant: str, source_id: str) -> dict[str, str]:
+        """The verdicts on the claims of a source, by the id of the claim's record."""
+        claims = await self._stores.graph.claims(tenant, source_id=source_id, limit=_MOST_FETCHED)
+        return {claim.id: claim.verdict for claim in claims if claim.verdict}
 
     async def links(
         self,
@@ -424,6 +573,47 @@ class Memory(Closing):
     async def timeline(self, tenant: str, name: str, *, limit: int = 1000) -> tuple[Mention, ...]:
         """Every mention of somebody or something; see ``GraphStore.timeline``."""
         return await self._stores.graph.timeline(tenant, name, limit=limit)
+
+    # -- who is the same ------------------------------------------------------------------------
+
+    async def resolve(
+        self, tenant: str, source_id: str, entities: Entities
+    ) -> tuple[SameEntity, ...]:
+        """Which entities of a recording are surely ones of other recordings."""
+        names = {name for entity in entities.entities for name in (entity.name, *entity.aliases)}
+        known = await self._stores.graph.entities(tenant, names)
+        others = [node for node in known if node.properties["source_id"] != source_id]
+        return resolve(entities, others)
+
+    async def decide(
+        self, tenant: str, name: str, other: str, *, same: bool, today: date
+    ) -> tuple[str, ...]:
+        """Join or part, for good, all that is called by one name and all called by another.
+
+        Returns:
+            The ids of the recordings whose graphs were changed.
+
+        Raises:
+            NameUnknown: nobody is called so, or both names are those of one in one recording.
+        """
+        stores = self._stores
+        ours, theirs = [await stores.graph.entities(tenant, [each]) for each in (name, other)]
+        for called, nodes in ((name, ours), (other, theirs)):
+            if not nodes:
+                raise NameUnknown(f"Nobody and nothing called “{called}” is remembered.")
+        pairs = _pairs(ours, theirs, same=same)
+        if not pairs:
+            raise NameUnknown(f"“{name}” and “{other}” are names of one in the same recording.")
+        await stores.identities.decide(
+            tenant, [Decision(*each, same=same, decided=today) for each in sorted(pairs)]
+        )
+        concerned = {uid for each in pairs for uid in each}
+        changed = sorted(
+            {str(n.properties["source_id"]) for n in (*ours, *theirs) if n.uid in concerned}
+        )
+        for source_id in changed:
+            await self.remember_graph(await stores.graph.read(tenant, source_id))
+        return tuple(changed)
 
     # -- verdicts -------------------------------------------------------------------------------
 
@@ -445,68 +635,94 @@ class Memory(Closing):
 
     async def search(
         self,
-        vector: NDArray[np.float32],
+        vector: NDArray[np.float32] | None,
         *,
         tenant: str,
         limit: int,
-        kind: Literal["segment", "claim"] | None = None,
-        exclude_source: str | None = None,
-        source: str | None = None,
+        mode: Mode = "dense",
+        text: str = "",
+        diversity: float = 0.0,
+        apart: int = 0,
+        **wanted: Unpack[SearchFilter],
     ) -> list[Hit]:
-        """The remembered passages nearest to a vector; see ``search_many``."""
-        found = await self.search_many(
-            np.asarray(vector)[np.newaxis],
+        """The remembered passages that fit one query best; see ``search_many``."""
+        [hits] = await self.search_many(
+            None if vector is None else np.asarray(vector)[np.newaxis],
             tenant=tenant,
             limit=limit,
-            kind=kind,
-            exclude_source=exclude_source,
-            source=source,
+            mode=mode,
+            texts=[text],
+            diversity=diversity,
+            apart=apart,
+            **wanted,
         )
-        return found[0]
+        return hits
 
     async def search_many(
         self,
-        vectors: NDArray[np.float32],
+        vectors: NDArray[np.float32] | None,
         *,
         tenant: str,
         limit: int,
-        kind: Literal["segment", "claim"] | None = None,
-        exclude_source: str | None = None,
-        source: str | None = None,
-        exact: bool = False,
+        mode: Mode = "dense",
+        texts: Sequence[str] = (),
+        diversity: float = 0.0,
+        apart: int = 0,
+        **wanted: Unpack[SearchFilter],
     ) -> list[list[Hit]]:
-        """For each row of ``vectors`` the nearest remembered passages, in one batch.
+        """For each query the remembered passages that fit it best, in one batch.
 
-        Best first, equal scores in order of id, so the same store always gives the same answer.
-        A claim is left out where the segment that holds it is found too: the segment says the
-        same, and more.
+        The same store always gives the same answer; see ``VectorStore.search``.
 
         Args:
-            vectors: shape (queries, dimension).
+            vectors: the queries by meaning, shape (queries, dimension); None where ``words`` needs
+                none.
             tenant: whose memory is searched.
             limit: most hits per query.
-            kind: only segments or only claims.
-            exclude_source: a source whose records are left out.
-            source: the only source whose records are returned.
-            exact: only records whose words can be relied on, as evidence must be.
+            mode: by meaning, by words, or both.
+            texts: the queries in words, for ``words`` and ``hybrid``.
+            diversity: 0 to 1: how much a hit loses for being like a better one.
+            apart: rows that hits of one source must be apart.
+            wanted: what may be returned; evidence must be ``exact``.
+
+        Raises:
+            EmbedderMismatch: vectors of another length than the store's.
         """
         stores = self._stores
+        if vectors is None:
+            vectors = np.zeros((0, stores.dimension), np.float32)
         _check_vectors(vectors, stores.dimension)
-        where = Where(tenant, kind, source, exclude_source, exact)
-        found: list[list[Hit]] = [[] for _ in vectors]
-        if limit < 1:
-            return found
-        waiting, fetch = list(range(len(vectors))), 2 * limit + 8
-        while waiting:
-            answers = await stores.vectors.search(vectors[waiting], fetch, where)
-            short = []
-            for index, hits in zip(waiting, answers, strict=True):
-                complete = len(hits) < fetch or fetch >= _MOST_FETCHED
-                found[index], settled = _first(hits, limit, complete)
-                if not settled:
-                    short.append(index)
-            waiting, fetch = short, min(4 * fetch, max(_MOST_FETCHED, fetch))
-        return found
+        return await stores.vectors.search(
+            vectors,
+            limit,
+            Where(tenant, **wanted),
+            mode=mode,
+            texts=texts,
+            diversity=diversity,
+            apart=apart,
+        )
+
+    async def neighbours(self, tenant: str, hits: Sequence[Hit], around: int) -> list[list[Record]]:
+        """For each hit the segments from ``around`` before its own to ``around`` after it.
+
+        In order and with its own; one question for each source that the hits are of.
+        """
+        rows: dict[str, list[int]] = {}
+        for hit in hits:
+            if hit.row is not None:
+                rows.setdefault(hit.source_id, []).append(hit.row)
+        near = await asyncio.gather(
+            *(
+                self._stores.vectors.neighbours(tenant, source, positions, around, around)
+                for source, positions in rows.items()
+            )
+        )
+        found = {
+            (source, row): records
+            for (source, positions), answers in zip(rows.items(), near, strict=True)
+            for row, records in zip(positions, answers, strict=True)
+        }
+        return [found.get((hit.source_id, hit.row or 0), []) for hit in hits]
 
     async def stats(self, tenant: str) -> Stats:
         """How much is remembered."""
@@ -517,6 +733,19 @@ class Memory(Closing):
             graph=Counts(sources=nodes["Source"], segments=nodes["Segment"], claims=nodes["Claim"]),
             nodes={label: count for label, count in nodes.items() if count},
         )
+
+
+def _entities(graph: Graph) -> frozenset[str]:
+    return frozenset(node.uid for node in graph.nodes if node.label == "Entity")
+
+
+def _pairs(ours: Sequence[Node], theirs: Sequence[Node], *, same: bool) -> set[tuple[str, str]]:
+    """Who is to be joined, each with the first, or to be parted, each from each."""
+    if same:
+        first, *others = sorted({node.uid for node in (*ours, *theirs)})
+        return {pair(first, uid) for uid in others}
+    both = {node.uid for node in ours} & {node.uid for node in theirs}
+    return {pair(a.uid, b.uid) for a in ours for b in theirs if not {a.uid, b.uid} & both}
 
 
 def _pending(graph: Graph) -> Pending:
@@ -531,6 +760,20 @@ def _shared_ids(graph: Graph) -> frozenset[str]:
 
 def _shared(graph: Graph) -> str:
     return digest_of(_shared_ids(graph))
+
+
+async def _redo(stores: _Stores, write: Pending) -> bool:
+    """Write what was noted; whether anything was."""
+    payload = await stores.outbox.payload(write)
+    if write.store == "vector":
+        noted = unpacked_vectors(payload)
+        if noted is not None:
+            await _write_vectors(stores, write, *noted)
+        return noted is not None
+    graph = unpacked_graph(payload)
+    if graph is not None:
+        await _write_graph(stores, write, graph)
+    return graph is not None
 
 
 async def _write_vectors(
@@ -566,37 +809,23 @@ async def _finish(
     return receipt
 
 
-def _first(hits: Sequence[Hit], limit: int, complete: bool) -> tuple[list[Hit], bool]:
-    """The first hits in a fixed order, and whether more fetching could not change them."""
-    ordered = sorted(hits, key=lambda hit: (-hit.score, hit.id))
-    if not complete:
-        # Records as good as the last one may have been cut off, so none of them counts yet.
-        ordered = [hit for hit in ordered if hit.score > ordered[-1].score]
-    passages = _without_repetition(ordered)[:limit]
-    return passages, complete or len(passages) == limit
-
-
-def _without_repetition(hits: Sequence[Hit]) -> list[Hit]:
-    segments: dict[str, list[Hit]] = {}
-    for hit in hits:
-        if hit.kind == "segment":
-            segments.setdefault(hit.source_id, []).append(hit)
-    return [
-        hit
-        for hit in hits
-        if hit.kind == "segment"
-        or not any(_holds(segment, hit) for segment in segments.get(hit.source_id, ()))
-    ]
-
-
-def _holds(segment: Hit, claim: Hit) -> bool:
-    overlap = segment.start <= claim.end and claim.start <= segment.end
-    return overlap and claim.text in segment.text
-
-
 def _check_records(records: Sequence[Record], source: Source, tenant: str) -> None:
     if any((record.source_id, record.tenant) != (source.id, tenant) for record in records):
         raise ValueError("a record belongs to another source or tenant")
+
+
+def _check_portion(portion: Portion, tenant: str) -> None:
+    """A bundle may have been made by anybody."""
+    key = tenant, portion.source_id
+    graph = portion.graph
+    if any((r.tenant, r.source_id) != key for r in portion.records) or (
+        graph and (graph.tenant, graph.source_id) != key
+    ):
+        raise BundleInvalid(f"{portion.source_id} belongs to another tenant than {tenant}.")
+    if len(portion.records) != len(portion.vectors) or not np.isfinite(portion.vectors).all():
+        raise BundleInvalid(f"The vectors of {portion.source_id} do not fit its records.")
+    if any(not 0 <= record.row < _MOST_ROWS for record in portion.records):
+        raise BundleInvalid(f"A record of {portion.source_id} has a row that cannot be.")
 
 
 def _check_vectors(vectors: NDArray[np.float32], dimension: int) -> None:

@@ -50,20 +50,36 @@ def graph_of(
 
 
 def links_of(
-    records: Sequence[Record], claims: Claims | None, found: Connections | None
+    source_id: str,
+    tenant: str,
+    records: Sequence[Record],
+    claims: Claims | None,
+    found: Connections | None,
 ) -> tuple[Relation, ...]:
-    """The links from the claims of a recording to those of others.
+    """The links from the claims and entities of a recording to those of others.
 
     Args:
+        source_id: of the recording.
+        tenant: whose memory it is.
         records: as made by ``records_of``.
         claims: of the recording.
         found: how they stand to remembered ones; None when nobody looked.
     """
     if claims is None or found is None:
         return ()
+    home = _home(tenant, source_id)
+    same = (
+        Relation(
+            kind="SAME_AS",
+            start=_uid(home, "Entity", entity.kind, entity.name),
+            end=entity.other,
+            properties={"reason": entity.reason, "since": found.found.isoformat()},
+        )
+        for entity in found.entities
+    )
     stated = {record.row: record.id for record in records if record.kind == "claim"}
     rows = {claim.id: claim.segment for claim in claims.claims}
-    return tuple(
+    compared = (
         Relation(
             kind=connection.kind,
             start=stated[rows[connection.claim]],
@@ -77,6 +93,16 @@ def links_of(
         for connection in found.connections
         if rows.get(connection.claim) in stated
     )
+    return (*compared, *same)
+
+
+def _home(tenant: str, source_id: str) -> str:
+    """The uid of a source."""
+    return stable_id("graph", tenant, source_id, "source")
+
+
+def _uid(home: str, label: NodeLabel, *parts: object) -> str:
+    return stable_id(home, label, *map(str, parts))
 
 
 class _Drawing:
@@ -85,7 +111,7 @@ class _Drawing:
     def __init__(self, source: Source, tenant: str, records: Sequence[Record]) -> None:
         self._source, self._tenant = source, tenant
         self._records = records
-        self._home = stable_id("graph", tenant, source.id, "source")
+        self._home = _home(tenant, source.id)
         self._segments = {r.row: r for r in records if r.kind == "segment"}
         self._nodes: dict[str, Node] = {}
         self._relations: dict[tuple[RelationKind, str, str], Relation] = {}
@@ -117,7 +143,7 @@ class _Drawing:
     # -- nodes and relations ------------------------------------------------------------------
 
     def _uid(self, label: NodeLabel, *parts: object) -> str:
-        return stable_id(self._home, label, *map(str, parts))
+        return _uid(self._home, label, *parts)
 
     def _node(self, uid: str, label: NodeLabel, /, **properties: Scalar) -> str:
         known = {"source_id": self._source.id, "tenant": self._tenant} | properties

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ CREATE TABLE held (
     source TEXT NOT NULL,
     store TEXT NOT NULL,
     digest TEXT NOT NULL,
+    at REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, source, store)
 ) WITHOUT ROWID
 """
@@ -65,7 +67,7 @@ class Outbox:
     """A row for each write, from before its begin until the store has it."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA, version=2, migrations={1: _keep_payloads})
+        self._database = Database(path, _SCHEMA, version=3, migrations=_MIGRATIONS)
         rows = self._database.transact_now(
             lambda c: c.execute("SELECT tenant, source, store, digest FROM pending").fetchall()
         )
@@ -110,7 +112,8 @@ class Outbox:
                 (*key, write.digest),
             )
             connection.execute(
-                "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", (*key, write.digest)
+                "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)",
+                (*key, write.digest, time.time()),
             )
 
         await self._database.transact(body)
@@ -126,6 +129,24 @@ class Outbox:
 
         return tuple(sorted(Pending(*row) for row in await self._database.transact(body)))
 
+    async def untouched(self, tenant: str, since: float) -> tuple[str, ...]:
+        """The ids of sources of which nothing was written from a moment (Unix time) on, sorted."""
+
+        def body(connection: sqlite3.Connection) -> list[tuple[str]]:
+            return connection.execute(
+                "SELECT source FROM held WHERE tenant = ? GROUP BY source HAVING max(at) < ?"
+                " ORDER BY source",
+                (tenant, since),
+            ).fetchall()
+
+        return tuple(source for (source,) in await self._database.transact(body))
+
+    def drop_payloads_now(self, store: Store) -> None:
+        """Leave the unfinished writes of one store to their runs; blocks."""
+        self._database.transact_now(
+            lambda c: c.execute("UPDATE pending SET payload = NULL WHERE store = ?", (store,))
+        )
+
     async def forget(self, tenant: str, source_id: str) -> None:
         """Nothing is to be written of a source any more, and nothing was."""
 
@@ -139,7 +160,10 @@ class Outbox:
         await self._database.transact(body)
         for key in [key for key in self._leftover if key[:2] == (tenant, source_id)]:
             del self._leftover[key]
-        await self._database.settle()
+
+    async def purge(self) -> None:
+        """Leave nothing in the files of what is noted no more."""
+        await self._database.purge()
 
     def close(self) -> None:
         """Close the file."""
@@ -154,10 +178,15 @@ def packed_vectors(records: Sequence[Record], vectors: NDArray[np.float32]) -> b
     return buffer.getvalue()
 
 
-def unpacked_vectors(payload: bytes) -> tuple[tuple[Record, ...], NDArray[np.float32]]:
-    """The reverse of ``packed_vectors``."""
-    with np.load(io.BytesIO(payload), allow_pickle=False) as kept:
-        return _RECORDS.validate_json(kept["records"].tobytes()), kept["vectors"]
+def unpacked_vectors(
+    payload: bytes | None,
+) -> tuple[tuple[Record, ...], NDArray[np.float32]] | None:
+    """The reverse of ``packed_vectors``; None where it cannot be read."""
+    try:
+        with np.load(io.BytesIO(payload or b""), allow_pickle=False) as kept:
+            return _RECORDS.validate_json(kept["records"].tobytes()), kept["vectors"]
+    except (ValueError, EOFError, KeyError, BadZipFile):
+        return None
 
 
 def packed_graph(graph: Graph) -> bytes:
@@ -165,9 +194,12 @@ def packed_graph(graph: Graph) -> bytes:
     return zlib.compress(graph.model_dump_json().encode(), level=1)
 
 
-def unpacked_graph(payload: bytes) -> Graph:
-    """The reverse of ``packed_graph``."""
-    return Graph.decode(zlib.decompress(payload))
+def unpacked_graph(payload: bytes | None) -> Graph | None:
+    """The reverse of ``packed_graph``; None where it cannot be read."""
+    try:
+        return Graph.decode(zlib.decompress(payload or b""))
+    except (ValueError, zlib.error):
+        return None
 
 
 def _keep_payloads(connection: sqlite3.Connection) -> None:
@@ -178,3 +210,14 @@ def _keep_payloads(connection: sqlite3.Connection) -> None:
         "INSERT INTO pending SELECT tenant, source, store, digest, 0, NULL FROM older"
     )
     connection.execute("DROP TABLE older")
+
+
+def _date_what_is_held(connection: sqlite3.Connection) -> None:
+    columns = {row[1] for row in connection.execute("PRAGMA table_info (held)")}
+    if "at" not in columns:
+        connection.execute("ALTER TABLE held ADD COLUMN at REAL NOT NULL DEFAULT 0")
+    # When it was written nobody knows; it counts from now on.
+    connection.execute("UPDATE held SET at = ?", (time.time(),))
+
+
+_MIGRATIONS = {1: _keep_payloads, 2: _date_what_is_held}

@@ -75,7 +75,8 @@ class VectorStore(Protocol):
         """For each query the records that fit best; equal scores in order of id.
 
         All queries are one batch, asked of the store at once. The answer depends on what is
-        remembered alone: not on the order of writing, nor on which store it is.
+        remembered alone: not on the order of writing, nor on which store it is. A claim and the
+        segment that holds it are one passage: where both are found the segment is returned, once.
 
         Args:
             vectors: shape (queries, dimension); shape (0, dimension) where ``words`` needs none.
@@ -100,12 +101,20 @@ class VectorStore(Protocol):
         """The ids of all records held of a source."""
         ...
 
+    async def tenants(self) -> tuple[str, ...]:
+        """Whoever anything is held of, sorted."""
+        ...
+
     async def sources(self, tenant: str) -> tuple[str, ...]:
         """The ids of all sources held of a tenant, sorted."""
         ...
 
     async def forget(self, tenant: str, source_id: str) -> int:
         """Hold nothing more of a source; returns how many records are gone."""
+        ...
+
+    async def purge(self) -> None:
+        """Leave nothing in the files of what is held no more, as far as the store can."""
         ...
 
     def export(

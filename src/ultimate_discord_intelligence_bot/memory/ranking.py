@@ -25,6 +25,9 @@ Chosen on QMSum; docs/analysis/memory.md."""
 DEPTH = 100
 """How many of the best by meaning, and by words, are merged or chosen from."""
 
+APART = 4
+"""How far apart hits of one recording are best shown to a reader, in rows. Chosen on QMSum."""
+
 _MORE, _MOST = 8, 10_000
 
 
@@ -60,21 +63,25 @@ async def search(
     """As ``VectorStore.search``, over a store that knows nothing but ``ask``."""
     count = len(texts) if mode == "words" else len(vectors)
     _check(mode, count, vectors, texts, diversity, apart)
-    if limit < 1 or not count:
-        return [[] for _ in range(count)]
-    chosen = bool(diversity or apart)
-    wanted = max(DEPTH, 4 * limit) if chosen else limit
+    found: list[list[Found]] = [[] for _ in range(count)]
+    by_meaning = [] if mode == "words" else list(vectors)
+    by_words = [] if mode == "dense" else [query(text) for text in texts]
+    waiting = list(range(count)) if limit > 0 else []
+    wanted = max(DEPTH, 4 * limit) if diversity or apart else 2 * limit + _MORE
     if mode == "hybrid":
         wanted = max(DEPTH, wanted)
-    about: list[NDArray[np.float32] | Words] = []
-    if mode != "words":
-        about += list(vectors)
-    if mode != "dense":
-        about += [query(text) for text in texts]
-    found = await _settled(ask, about, wanted, bool(diversity))
-    if mode == "hybrid":
-        pairs = zip(found[:count], found[count:], strict=True)
-        found = [fused(pair, K)[:wanted] for pair in pairs]
+    while waiting:
+        about = [each[i] for each in (by_meaning, by_words) if each for i in waiting]
+        rankings = await _settled(ask, about, wanted, bool(diversity))
+        short = []
+        for place, index in enumerate(waiting):
+            of_query = rankings[place :: len(waiting)]
+            ranking = fused(of_query, K)[:wanted] if mode == "hybrid" else of_query[0]
+            found[index] = _as_passages(ranking)
+            cut = any(len(each) == wanted for each in of_query)
+            if cut and wanted < _MOST and not _decided(found[index], ranking, limit):
+                short.append(index)
+        waiting, wanted = short, min(4 * wanted, max(_MOST, wanted))
     if apart:
         found = [_spread(some, apart) for some in found]
     if diversity:
@@ -97,7 +104,7 @@ async def _settled(
         answers = await ask([Request(about[i], fetch) for i in waiting], with_vectors)
         short = []
         for index, answer in zip(waiting, answers, strict=True):
-            ordered = sorted(answer, key=lambda each: (-each.hit.score, each.hit.id))
+            ordered = sorted(answer, key=_order)
             found[index] = ordered[:wanted]
             cut = len(ordered) >= fetch and ordered[wanted - 1].hit.score <= ordered[-1].hit.score
             if cut and fetch < _MOST:
@@ -121,7 +128,34 @@ def fused(rankings: Sequence[Sequence[Found]], k: int) -> list[Found]:
         Found(each.hit.model_copy(update={"score": round(scores[id_], 9)}), each.vector)
         for id_, each in known.items()
     ]
-    return sorted(merged, key=lambda each: (-each.hit.score, each.hit.id))
+    return sorted(merged, key=_order)
+
+
+def _order(found: Found) -> tuple[float, str]:
+    return -found.hit.score, found.hit.id
+
+
+def _as_passages(ranking: Sequence[Found]) -> list[Found]:
+    """A claim and the segment that holds it are one: the segment, at the better of their places."""
+    segments: dict[tuple[str, int | None], Found] = {
+        (each.hit.source_id, each.hit.row): each
+        for each in ranking
+        if each.hit.kind == "segment" and each.hit.row is not None
+    }
+    passages: dict[str, Found] = {}
+    for each in ranking:
+        segment = segments.get((each.hit.source_id, each.hit.row), each)
+        if segment is not each and each.hit.text in segment.hit.text:
+            whole = segment.hit.model_copy(update={"score": each.hit.score})
+            passages.setdefault(whole.id, Found(whole, segment.vector))
+        else:
+            passages.setdefault(each.hit.id, each)
+    return sorted(passages.values(), key=_order)
+
+
+def _decided(passages: Sequence[Found], ranking: Sequence[Found], limit: int) -> bool:
+    """Whether nothing that was cut off is as good as the last passage that is wanted."""
+    return len(passages) >= limit and passages[limit - 1].hit.score > ranking[-1].hit.score
 
 
 def diverse(found: Sequence[Found], limit: int, diversity: float) -> list[Found]:

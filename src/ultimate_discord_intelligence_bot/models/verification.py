@@ -194,12 +194,28 @@ class Connection(Model):
     similarity: float
 
 
+class SameEntity(Model):
+    """An entity of this recording that is one of another recording.
+
+    Attributes:
+        name, kind: of the entity of this recording.
+        other: uid of the node of the other one.
+        reason: what tells it, one clause.
+    """
+
+    name: str
+    kind: str
+    other: str
+    reason: str
+
+
 class Connections(Artifact):
-    """How the claims of a recording stand to those of all others.
+    """How the claims and entities of a recording stand to those of all others.
 
     Attributes:
         found: the day on which this was looked for.
     """
 
     connections: tuple[Connection, ...]
+    entities: tuple[SameEntity, ...] = ()
     found: date

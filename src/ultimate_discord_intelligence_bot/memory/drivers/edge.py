@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +106,11 @@ class EdgeVectors:
         vectors: NDArray[np.float32],
     ) -> frozenset[str]:
         """Hold exactly these records of a source; returns the ids it holds then."""
+        held = await self.ids(tenant, source_id)
+        new = sorted({record.id for record in records} - held)
+        for first in range(0, len(new), BATCH):
+            if await self._worker.run(self._any_of, new[first : first + BATCH]):
+                raise points.foreign(source_id)
         words = await self._worker.run(bm25.passages, records)
         for first in range(0, len(records), BATCH):
             some = slice(first, first + BATCH)
@@ -151,6 +156,10 @@ class EdgeVectors:
         """The ids of all records held of a source."""
         return await self._worker.run(self._ids, Where(tenant, source=source_id))
 
+    async def tenants(self) -> tuple[str, ...]:
+        """Whoever anything is held of, sorted."""
+        return await self._worker.run(self._tenants)
+
     async def sources(self, tenant: str) -> tuple[str, ...]:
         """The ids of all sources held of a tenant, sorted."""
         return await self._worker.run(self._sources, tenant)
@@ -160,6 +169,15 @@ class EdgeVectors:
         gone = await self.ids(tenant, source_id)
         await self._delete(sorted(gone))
         return len(gone)
+
+    async def purge(self) -> None:
+        """Leave nothing in the files of what is held no more.
+
+        The library keeps deleted points in its segments and its log, so everything that is held
+        is copied to a new store, some 5,000 records a second, which takes the place of this one.
+        Killed meanwhile, the old store stays as it was.
+        """
+        await self._worker.run(self._purge)
 
     async def export(
         self, tenant: str, source_id: str
@@ -200,15 +218,16 @@ class EdgeVectors:
             self._shard.update(_upsertion(records, rows, words))
 
     def _delete_some(self, ids: Sequence[str]) -> None:
-        import qdrant_edge as edge
-
         with _in_our_words(self._folder):
-            self._shard.update(edge.UpdateOperation.delete_points([*ids]))
+            _delete(self._shard, ids)
 
     def _ids(self, where: Where) -> frozenset[str]:
         with _in_our_words(self._folder):
-            pages = _pages(self._shard, _filter(where), payload=False)
-            return frozenset(str(point.id) for page in pages for point in page)
+            return _ids(self._shard, where)
+
+    def _any_of(self, ids: Sequence[str]) -> bool:
+        with _in_our_words(self._folder):
+            return bool(self._shard.retrieve([*ids], False, False))
 
     def _segments(self, tenant: str, source_id: str, rows: Sequence[int]) -> list[Record]:
         import qdrant_edge as edge
@@ -248,6 +267,10 @@ class EdgeVectors:
             [_found(point, request) for point in answer]
             for request, answer in zip(requests, answers, strict=True)
         ]
+
+    def _tenants(self) -> tuple[str, ...]:
+        with _in_our_words(self._folder):
+            return _values(self._shard, "tenant")
 
     def _sources(self, tenant: str) -> tuple[str, ...]:
         with _in_our_words(self._folder):
@@ -289,20 +312,35 @@ class EdgeVectors:
         with _in_our_words(self._folder):
             self._shard.flush()
 
-    def _close(self) -> None:
+    def _purge(self) -> None:
+        card = _read_card(self._folder / "store.json")
+        self._close()
         try:
-            self._flush()
-        except StorageError as error:  # nothing is lost: every write is in the log already
-            log.warning("vectors_not_flushed", reason=error.message, remedy=error.remedy)
+            # What grows there already may hold what was forgotten since.
+            _discard(_beside(self._folder, "next"))
+            _Rebuilding(self._folder, card, None, silent).run()
+        except BaseException:
+            _discard(_beside(self._folder, "next"))
+            raise
+        finally:
+            self._shard = _load_to_write(self._folder)
+
+    def _close(self) -> None:
         with _in_our_words(self._folder):
-            self._shard.close()
+            try:
+                self._flush()
+                _leave_count(self._folder, self._shard)
+            except StorageError as error:  # nothing is lost: every write is in the log already
+                log.warning("vectors_not_flushed", reason=error.message, remedy=error.remedy)
+            finally:
+                self._shard.close()
 
 
 class _Rebuilding:
     """A store that grows beside another one, source by source, and takes its place.
 
-    The folder ``NAME.next`` holds it; its ``position.json`` says how far it is, and is removed
-    when it is whole.
+    The folder ``NAME.next`` holds it; a file ``unfinished`` in it says so until it is whole. Begun
+    before, it goes on with the sources that it does not have as the old store has them.
     """
 
     def __init__(
@@ -311,40 +349,49 @@ class _Rebuilding:
         self._folder, self._card = folder, card
         self._encode, self._progress = encode, progress
         self._next = _beside(folder, "next")
-        self._position = self._next / "position.json"
+        older = _read_card(folder / "store.json")["format"] < FORMAT
+        self._copy = self._write_anew if encode or older else self._write_same
 
     def run(self) -> int:
         with _in_our_words(self._folder), closing(_load(self._folder)) as old:
-            sources = [
-                (tenant, source)
-                for tenant in _values(old, "tenant")
-                for source in _values(old, "source_id", _filter(Where(tenant)))
-            ]
-            done = self._begun()
+            sources = _sources(old)
+            self._begin()
             with closing(_load(self._next)) as new:
-                for place in range(done, len(sources)):
-                    self._copy(old, new, Where(sources[place][0], source=sources[place][1]))
-                    self._reach(place + 1)
-                    self._progress((place + 1) / len(sources), f"{place + 1} of {len(sources)}")
-                held = int(new.info().points_count)
-                if held != int(old.info().points_count):
+                for where in set(_sources(new)) - set(sources):
+                    _delete(new, _ids(new, where))
+                for place, where in enumerate(sources, 1):
+                    held, there = _ids(old, where), _ids(new, where)
+                    if held != there:
+                        _delete(new, there - held)
+                        self._copy(old, new, where)
+                    self._progress(place / len(sources), f"{place} of {len(sources)}")
+                new.flush()
+                count = int(new.info().points_count)
+                if count != int(old.info().points_count):
                     raise _damaged(self._folder, "not every record could be read")
         _swap(self._folder)
-        return held
+        return count
 
-    def _begun(self) -> int:
-        """How many sources the new store has already; it is made where it is not there."""
-        with suppress(OSError, ValueError, KeyError, StorageError):
+    def _begin(self) -> None:
+        """Make the new store, where it was not begun before."""
+        with suppress(StorageError):
             if _read_card(self._next / "store.json") == self._card:
-                return int(json.loads(self._position.read_bytes())["sources"])
-        _make(self._next, self._card)
-        self._reach(0)
-        return 0
+                return
+        _make(self._next, self._card, unfinished=True)
 
-    def _reach(self, sources: int) -> None:
-        write_atomically(self._position, json.dumps({"sources": sources}).encode())
+    def _write_same(
+        self, old: qdrant_edge.EdgeShard, new: qdrant_edge.EdgeShard, where: Where
+    ) -> None:
+        import qdrant_edge as edge
 
-    def _copy(self, old: qdrant_edge.EdgeShard, new: qdrant_edge.EdgeShard, where: Where) -> None:
+        for page in _pages(old, _filter(where), vectors=True):
+            _require_space(self._folder)
+            same = [edge.Point(point.id, point.vector or {}, point.payload) for point in page]
+            new.update(edge.UpdateOperation.upsert_points(same))
+
+    def _write_anew(
+        self, old: qdrant_edge.EdgeShard, new: qdrant_edge.EdgeShard, where: Where
+    ) -> None:
         records: list[Record] = []
         kept: list[NDArray[np.float32]] = []
         for page in _pages(old, _filter(where), vectors=self._encode is None):
@@ -358,7 +405,6 @@ class _Rebuilding:
             rows = points.checked(np.array(rows, np.float32), len(records[some]), self._card)
             _require_space(self._folder)
             new.update(_upsertion(records[some], rows, words[some]))
-        new.flush()
 
 
 # -- folders ------------------------------------------------------------------------------
@@ -377,8 +423,29 @@ def _open(folder: Path, embedder: str, dimension: int) -> tuple[str, qdrant_edge
     if card["format"] < FORMAT:
         log.info("vectors_migrated", folder=str(folder), format=FORMAT)
         _Rebuilding(folder, card | {"format": FORMAT}, None, silent).run()
-    with _in_our_words(folder):
-        return card["identity"], _load(folder)
+    return card["identity"], _load_to_write(folder)
+
+
+def _leave_count(folder: Path, shard: qdrant_edge.EdgeShard) -> None:
+    """Note how many records a store holds that is closed in order."""
+    count = int(shard.info().points_count)
+    write_atomically(folder / "closed.json", json.dumps({"records": count}).encode())
+
+
+def _compare_count(folder: Path, shard: qdrant_edge.EdgeShard) -> None:
+    """Refuse a store that has lost records since it was closed.
+
+    A file that was cut off costs records, of which the library says nothing.
+    """
+    path = folder / "closed.json"
+    with suppress(ValueError, KeyError, TypeError, FileNotFoundError):
+        left, held = int(json.loads(path.read_bytes())["records"]), int(shard.info().points_count)
+        if held != left:
+            raise _damaged(folder, f"of {left} records {held} can be read")
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error(error, path) from error
 
 
 def _recover(folder: Path) -> None:
@@ -386,26 +453,25 @@ def _recover(folder: Path) -> None:
     old, following = _beside(folder, "old"), _beside(folder, "next")
     try:
         if old.exists() and not folder.exists():
-            whole = following.exists() and not (following / "position.json").exists()
+            whole = following.exists() and not (following / "unfinished").exists()
             (following if whole else old).rename(folder)
             sync_folder(folder.parent)
-        if old.exists():
-            shutil.rmtree(old)
     except OSError as error:
         raise storage_error(error, folder) from error
+    _discard(old)
 
 
 def _swap(folder: Path) -> None:
     old, following = _beside(folder, "old"), _beside(folder, "next")
     try:
-        (following / "position.json").unlink()
+        (following / "unfinished").unlink()
         sync_folder(following)
         folder.rename(old)
         following.rename(folder)
         sync_folder(folder.parent)
-        shutil.rmtree(old)
     except OSError as error:
         raise storage_error(error, folder) from error
+    _discard(old)
 
 
 def _create(folder: Path, embedder: str, dimension: int) -> None:
@@ -417,7 +483,7 @@ def _create(folder: Path, embedder: str, dimension: int) -> None:
         "embedder": embedder,
         "dimension": dimension,
     }
-    _make(beside, card)
+    _make(beside, card, unfinished=False)
     try:
         beside.rename(folder)
         sync_folder(folder.parent)
@@ -425,18 +491,18 @@ def _create(folder: Path, embedder: str, dimension: int) -> None:
         raise storage_error(error, folder) from error
 
 
-def _make(folder: Path, card: dict[str, Any]) -> None:
-    """An empty store in a folder, in place of whatever was there."""
+def _make(folder: Path, card: dict[str, Any], *, unfinished: bool) -> None:
+    """An empty store in a folder, in place of whatever was there; its card comes last."""
     import qdrant_edge as edge
 
+    _discard(folder)
     try:
-        if folder.exists():
-            shutil.rmtree(folder)
         folder.mkdir(parents=True)
     except OSError as error:
         raise storage_error(error, folder) from error
     _require_space(folder)
-    write_atomically(folder / "store.json", json.dumps(card, indent=1).encode())
+    if unfinished:
+        write_atomically(folder / "unfinished", b"")
     kinds = edge.PayloadSchemaType
     with _in_our_words(folder):
         config = edge.EdgeConfig(
@@ -450,6 +516,15 @@ def _make(folder: Path, card: dict[str, Any]) -> None:
             for name, schema in indexes.items():
                 shard.update(edge.UpdateOperation.create_field_index(name, schema))
             shard.flush()
+    write_atomically(folder / "store.json", json.dumps(card, indent=1).encode())
+
+
+def _discard(folder: Path) -> None:
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise storage_error(error, folder) from error
 
 
 def _beside(folder: Path, what: str) -> Path:
@@ -460,6 +535,17 @@ def _load(folder: Path) -> qdrant_edge.EdgeShard:
     import qdrant_edge
 
     return qdrant_edge.EdgeShard.load(str(folder / "shard"))
+
+
+def _load_to_write(folder: Path) -> qdrant_edge.EdgeShard:
+    with _in_our_words(folder):
+        shard = _load(folder)
+        try:
+            _compare_count(folder, shard)
+        except BaseException:
+            shard.close()
+            raise
+    return shard
 
 
 def _require_space(folder: Path) -> None:
@@ -543,6 +629,27 @@ def _pages(
         yield found
         if offset is None:
             return
+
+
+def _ids(shard: qdrant_edge.EdgeShard, where: Where) -> frozenset[str]:
+    pages = _pages(shard, _filter(where), payload=False)
+    return frozenset(str(point.id) for page in pages for point in page)
+
+
+def _delete(shard: qdrant_edge.EdgeShard, ids: Collection[str]) -> None:
+    import qdrant_edge as edge
+
+    if ids:
+        shard.update(edge.UpdateOperation.delete_points([*ids]))
+
+
+def _sources(shard: qdrant_edge.EdgeShard) -> list[Where]:
+    """Every source of every tenant, sorted."""
+    return [
+        Where(tenant, source=source)
+        for tenant in _values(shard, "tenant")
+        for source in _values(shard, "source_id", _filter(Where(tenant)))
+    ]
 
 
 def _values(

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...errors import StorageError
 from ...models.graph import (
     Graph,
     Link,
@@ -22,7 +23,7 @@ from ...models.graph import (
     Scalar,
     StatedClaim,
 )
-from ..database import Database
+from ..database import AFTER_DAMAGE, Database
 from ..graph import (
     LABELS,
     LINKS,
@@ -171,16 +172,18 @@ class SqliteGraph:
         return await self._database.transact(lambda connection: _replace(connection, graph))
 
     async def forget(self, tenant: str, source_id: str) -> int:
-        """See ``GraphStore``. Nothing of it stays in the file."""
+        """See ``GraphStore``."""
 
         def body(connection: sqlite3.Connection) -> int:
             return connection.execute(
                 "DELETE FROM node WHERE tenant = ? AND source_id = ?", (tenant, source_id)
             ).rowcount
 
-        removed = await self._database.transact(body)
-        await self._database.settle()
-        return removed
+        return await self._database.transact(body)
+
+    async def purge(self) -> None:
+        """See ``GraphStore``."""
+        await self._database.purge()
 
     async def ids(self, tenant: str, source_id: str) -> frozenset[str]:
         """See ``GraphStore``."""
@@ -190,6 +193,11 @@ class SqliteGraph:
             source_id=source_id,
         )
         return frozenset(uid for (uid,) in rows)
+
+    async def tenants(self) -> tuple[str, ...]:
+        """See ``GraphStore``."""
+        rows = await self._rows("SELECT DISTINCT tenant FROM node WHERE label = 'Source'")
+        return tuple(sorted(tenant for (tenant,) in rows))
 
     async def sources(self, tenant: str) -> tuple[Node, ...]:
         """See ``GraphStore``."""
@@ -265,25 +273,40 @@ class SqliteGraph:
             ).fetchall()
             ends = _claims_of(connection, tenant, {uid for row in found for uid in row[2:]})
             return tuple(
-                link(kind, json.loads(properties), (ends[a], ends[b]))
+                link(kind, _loaded(properties), (ends[a], ends[b]))
                 for kind, properties, a, b in found
             )
 
         return await self._database.transact(body)
+
+    async def entities(self, tenant: str, names: Collection[str]) -> tuple[Node, ...]:
+        """See ``GraphStore``."""
+        rows = await self._rows(
+            "SELECT DISTINCT e.uid, e.label, e.properties FROM json_each(:names) w"
+            " CROSS JOIN name k ON k.tenant = :tenant AND k.name = w.value"
+            " CROSS JOIN node e ON e.id = k.node ORDER BY e.uid",
+            tenant=tenant,
+            names=json.dumps([fold(name) for name in names]),
+        )
+        return tuple(_node(*row) for row in rows)
 
     async def timeline(self, tenant: str, name: str, *, limit: int = 1000) -> tuple[Mention, ...]:
         """See ``GraphStore``."""
         rows = await self._rows(_TIMELINE, tenant=tenant, name=fold(name), limit=max(limit, 0))
         return tuple(
             mention(
-                json.loads(entity),
-                json.loads(segment),
-                json.loads(relation),
-                json.loads(source),
+                _loaded(entity),
+                _loaded(segment),
+                _loaded(relation),
+                _loaded(source),
                 _property(speaker, "name"),
             )
             for entity, segment, relation, source, speaker in rows
         )
+
+    async def read(self, tenant: str, source_id: str) -> Graph:
+        """See ``GraphStore``."""
+        return await self._database.transact(partial(_graph, tenant, source_id))
 
     async def export(self, tenant: str) -> AsyncIterator[Graph]:
         """See ``GraphStore``."""
@@ -298,7 +321,7 @@ class SqliteGraph:
             tenant=tenant,
         )
         for source_id in restore_order((row[0] for row in sources), links):
-            graph = await self._database.transact(partial(_graph, tenant, source_id))
+            graph = await self.read(tenant, source_id)
             if graph.nodes:
                 yield graph
 
@@ -414,7 +437,7 @@ def _graph(tenant: str, source_id: str, connection: sqlite3.Connection) -> Graph
     inner: list[Relation] = []
     links: list[Relation] = []
     for kind, start, end, properties, within in connection.execute(_RELATIONS, (tenant, source_id)):
-        relation = Relation(kind=kind, start=start, end=end, properties=json.loads(properties))
+        relation = Relation(kind=kind, start=start, end=end, properties=_loaded(properties))
         (inner if within else links).append(relation)
     return Graph(
         tenant=tenant,
@@ -426,7 +449,7 @@ def _graph(tenant: str, source_id: str, connection: sqlite3.Connection) -> Graph
 
 
 def _node(uid: str, label: NodeLabel, properties: str) -> Node:
-    return Node(uid=uid, label=label, properties=json.loads(properties))
+    return Node(uid=uid, label=label, properties=_loaded(properties))
 
 
 def _claim(
@@ -434,15 +457,22 @@ def _claim(
 ) -> StatedClaim:
     return stated_claim(
         uid,
-        json.loads(claim),
-        json.loads(source),
+        _loaded(claim),
+        _loaded(source),
         _property(speaker, "name"),
         _property(verdict, "label"),
     )
 
 
+def _loaded(properties: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(properties))
+    except (TypeError, ValueError) as error:
+        raise StorageError("What the graph holds is damaged.", AFTER_DAMAGE) from error
+
+
 def _property(properties: str | None, name: str) -> str | None:
-    return None if properties is None else json.loads(properties).get(name)
+    return None if properties is None else _loaded(properties).get(name)
 
 
 def _identity(connection: sqlite3.Connection) -> str:

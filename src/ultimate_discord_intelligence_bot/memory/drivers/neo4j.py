@@ -69,6 +69,7 @@ _SCHEMA = (
     "CREATE TEXT INDEX autointel_names IF NOT EXISTS FOR (n:Entity) ON (n.keys)",
 )
 _AT_ONCE = 5_000
+_PATIENCE_AT_START_S = 8.0
 _TURNS = 64
 
 _LEFTOVERS = """
@@ -226,7 +227,7 @@ class Neo4jGraph:
         return await self._write(lambda run: _replace(run, graph))
 
     async def forget(self, tenant: str, source_id: str) -> int:
-        """See ``GraphStore``. The server's transaction log keeps it until it is rotated."""
+        """See ``GraphStore``."""
 
         async def body(run: _Run) -> int:
             await _take_turn(run, tenant, source_id)
@@ -236,9 +237,22 @@ class Neo4jGraph:
 
         return await self._write(body)
 
+    async def purge(self) -> None:
+        """Nothing that we could do: the server overwrites and rotates its files when it will.
+
+        Its transaction logs keep what was forgotten for ``db.tx_log.rotation.retention_policy``.
+        """
+
     async def ids(self, tenant: str, source_id: str) -> frozenset[str]:
         """See ``GraphStore``."""
         return await self._read(lambda run: _ids(run, tenant, source_id))
+
+    async def tenants(self) -> tuple[str, ...]:
+        """See ``GraphStore``."""
+        rows = await self._rows(
+            "MATCH (n:Source) WHERE n.source_id IS NOT NULL RETURN DISTINCT n.tenant AS tenant"
+        )
+        return tuple(sorted(row["tenant"] for row in rows))
 
     async def sources(self, tenant: str) -> tuple[Node, ...]:
         """See ``GraphStore``."""
@@ -321,6 +335,19 @@ class Neo4jGraph:
 
         return await self._read(body)
 
+    async def entities(self, tenant: str, names: Collection[str]) -> tuple[Node, ...]:
+        """See ``GraphStore``."""
+        keys = sorted({f"|{_key(tenant, fold(name))}|" for name in names})
+        rows = await self._rows(
+            "UNWIND $keys AS key MATCH (e:Entity)"
+            " WHERE e.keys CONTAINS key AND e.tenant = $tenant WITH DISTINCT e"
+            " RETURN e.uid AS uid, labels(e) AS labels, properties(e) AS properties"
+            " ORDER BY uid",
+            tenant=tenant,
+            keys=keys,
+        )
+        return tuple(_node(row) for row in rows)
+
     async def timeline(self, tenant: str, name: str, *, limit: int = 1000) -> tuple[Mention, ...]:
         """See ``GraphStore``."""
 
@@ -334,6 +361,10 @@ class Neo4jGraph:
             return await run(_MENTIONS, tenant=tenant, uids=sorted(same), limit=max(limit, 0))
 
         return tuple(mention(**row) for row in await self._read(body))
+
+    async def read(self, tenant: str, source_id: str) -> Graph:
+        """See ``GraphStore``."""
+        return await self._read(partial(_graph, tenant, source_id))
 
     async def export(self, tenant: str) -> AsyncIterator[Graph]:
         """See ``GraphStore``."""
@@ -349,7 +380,7 @@ class Neo4jGraph:
             ((row["start"], row["end"]) for row in links),
         )
         for source_id in order:
-            graph = await self._read(partial(_graph, tenant, source_id))
+            graph = await self.read(tenant, source_id)
             if graph.nodes:
                 yield graph
 
@@ -385,7 +416,8 @@ class Neo4jGraph:
         """Make the constraints and bring an older database up to date; returns its identity."""
         with self._in_our_words():
             try:
-                await asyncio.wait_for(self._driver.verify_connectivity(), self._patience)
+                patience = min(self._patience, _PATIENCE_AT_START_S)
+                await asyncio.wait_for(self._driver.verify_connectivity(), patience)
             except ValueError as error:  # a port that is none
                 raise self._no_address() from error
         found = await self._execute(_version, write=False)

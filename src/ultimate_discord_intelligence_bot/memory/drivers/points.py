@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import EmbedderMismatch
+from ...errors import EmbedderMismatch, StorageError
 from ...models.memory import Hit, Record
 from ..ports import Where
 
@@ -32,6 +33,17 @@ INDEXES: Mapping[str, Literal["keyword", "integer", "datetime"]] = {
 """Besides ``tenant``, which is the tenant's index."""
 
 _EXACT, _ROUGH = "exact", "rough"
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, ValueError, TypeError) as error:
+        raise StorageError(
+            f"What the vector store holds is damaged ({type(error).__name__}).",
+            "Put a backup in its place, or run the recordings again in a new AUTOINTEL_DATA_DIR.",
+        ) from error
 
 
 def wanted(where: Where) -> dict[str, str]:
@@ -63,31 +75,34 @@ def payload(record: Record) -> dict[str, Any]:
 def record(id_: object, stored: Mapping[str, Any] | None) -> Record:
     """The record of a payload, of whatever format."""
     stored = stored or {}
-    return Record.model_validate(
-        {**stored, "id": str(id_), "exact": stored.get("exact") != _ROUGH}, strict=False
-    )
+    with _readable():
+        return Record.model_validate(
+            {**stored, "id": str(id_), "exact": stored.get("exact") != _ROUGH}, strict=False
+        )
 
 
 def hit(id_: object, stored: Mapping[str, Any] | None, score: float, *, cosine: bool) -> Hit:
     """The record of a payload as what a search found."""
     stored = stored or {}
     fields = ("kind", "text", "start", "end", "speaker", "source_id", "url", "published")
-    return Hit(
-        **{name: stored[name] for name in fields},
-        id=str(id_),
-        source=stored["title"],
-        exact=stored.get("exact") != _ROUGH,
-        language=stored.get("language"),
-        verdict=stored.get("verdict"),
-        row=stored.get("row"),
-        # Both stores reckon with 32 bits: what they give for equals differs in the digits cut here.
-        score=round(min(1.0, max(-1.0, score)), 6) if cosine else round(score, 4),
-    )
+    with _readable():
+        return Hit(
+            **{name: stored[name] for name in fields},
+            id=str(id_),
+            source=stored["title"],
+            exact=stored.get("exact") != _ROUGH,
+            language=stored.get("language"),
+            verdict=stored.get("verdict"),
+            row=stored.get("row"),
+            # Both stores reckon with 32 bits: of equals they give other digits than are kept.
+            score=round(min(1.0, max(-1.0, score)), 6) if cosine else round(score, 4),
+        )
 
 
 def text_vector(stored: Any) -> NDArray[np.float32]:
     """Of a point of format 1 the only vector, of format 2 that of its text."""
-    return np.array(stored[TEXT] if isinstance(stored, dict) else stored, np.float32)
+    with _readable():
+        return np.array(stored[TEXT] if isinstance(stored, dict) else stored, np.float32)
 
 
 def checked(rows: NDArray[np.float32], count: int, card: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -99,6 +114,14 @@ def checked(rows: NDArray[np.float32], count: int, card: Mapping[str, Any]) -> N
             "Use the embedder that belongs to this version.",
         )
     return rows
+
+
+def foreign(source_id: str) -> StorageError:
+    """What is raised for a record whose id stands for one of another source or tenant."""
+    return StorageError(
+        f"A record of {source_id} has the id of one of another source.",
+        "Nothing of it was written; run the recording again, or export it anew.",
+    )
 
 
 def around(

@@ -46,6 +46,7 @@ _OLDEST = (1, 19)
 """The first version that counts the rarity of a word within one tenant."""
 
 _TIMEOUT_S = 20
+_PATIENCE_AT_START_S = 8.0
 _PAUSES_S = (0.2, 0.6, 1.5, 3.0)
 _PAGE = 1_000
 
@@ -167,6 +168,10 @@ class QdrantVectors:
         """The ids of all records held of a source."""
         return await self._thread.run(self._server.ids(COLLECTION, tenant, source_id))
 
+    async def tenants(self) -> tuple[str, ...]:
+        """Whoever anything is held of, sorted."""
+        return await self._thread.run(self._server.values(COLLECTION, "tenant", None))
+
     async def sources(self, tenant: str) -> tuple[str, ...]:
         """The ids of all sources held of a tenant, sorted."""
         return await self._thread.run(
@@ -176,6 +181,12 @@ class QdrantVectors:
     async def forget(self, tenant: str, source_id: str) -> int:
         """Hold nothing more of a source; returns how many records are gone."""
         return await self._thread.run(self._server.forget(tenant, source_id))
+
+    async def purge(self) -> None:
+        """Nothing that we could do: the server vacuums its segments when it will.
+
+        It does so where more than ``deleted_threshold`` of a segment is gone.
+        """
 
     async def export(
         self, tenant: str, source_id: str
@@ -235,7 +246,10 @@ async def _connect(url: str, key: str | None, client: AsyncQdrantClient | None) 
             _without_password(url),
         )
     try:
-        await server.check_version()
+        await asyncio.wait_for(server.check_version(), _PATIENCE_AT_START_S)
+    except TimeoutError:
+        await server.close()
+        raise VectorsUnreachable(f"{server.where} gives no answer.") from None
     except BaseException:
         await server.close()
         raise
@@ -419,9 +433,14 @@ class _Server:
         records: Sequence[Record],
         vectors: NDArray[np.float32],
     ) -> frozenset[str]:
+        held, wanted = await self.ids(name, tenant, source_id), {each.id for each in records}
+        new: list[Any] = sorted(wanted - held)
+        for first in range(0, len(new), _PAGE):
+            batch = new[first : first + _PAGE]
+            if await self._patiently(self._client.retrieve, name, batch, with_payload=False):
+                raise points.foreign(source_id)
         await self.write(name, records, vectors[[record.row for record in records]])
-        gone = await self.ids(name, tenant, source_id) - {record.id for record in records}
-        await self.delete(name, sorted(gone))
+        await self.delete(name, sorted(held - wanted))
         return await self.ids(name, tenant, source_id)
 
     async def write(self, name: str, records: Sequence[Record], rows: NDArray[np.float32]) -> None:
