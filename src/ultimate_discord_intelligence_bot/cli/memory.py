@@ -5,19 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from rich.markup import escape
 
 from ..briefing.wording import counted
 from ..embedding import load_embedder
-from ..errors import BundleInvalid, RunUnknown
-from ..memory import Manifest, Memory, Pending, read_bundle, read_manifest, write_bundle
+from ..errors import BundleInvalid, SettingsError
+from ..memory import (
+    Manifest,
+    Pending,
+    Servers,
+    read_manifest,
+    reembed,
+    require_same_embedder,
+    take_all,
+    write_bundle,
+)
 from ..models.memory import Discrepancy, Forgotten
-from ..oblivion import forget_source, forget_speaker
+from ..oblivion import forget_source, forget_speaker, prune
 from ..observability import configure_logging
 from ..settings import Settings, load_settings
 from ..stages import memory_for
+from .recordings import recording_id
 from .terminal import Exit, orderly_exit, stderr, stdout
 
 
@@ -79,13 +90,72 @@ def export(path: Path, *, as_json: bool) -> int:
         return Exit.COMPLETE
 
 
-def restore(path: Path, *, as_json: bool) -> int:
+def import_bundle(path: Path, *, as_json: bool) -> int:
     """Remember what a file holds; what is there already stays; returns the exit code."""
     with orderly_exit():
         settings = _settings()
         with stderr.status("importing"):
             manifest = asyncio.run(_import(settings, path))
         _print_manifest(manifest, path, "remembered", as_json=as_json)
+        return Exit.COMPLETE
+
+
+def reembed_all(*, as_json: bool) -> int:
+    """Give everything remembered the vectors of this version's embedder; returns the exit code."""
+    with orderly_exit():
+        settings = _settings()
+        embedder = load_embedder()
+        with stderr.status("reading anew") as status:
+            records = reembed(
+                settings.data_dir,
+                Servers.of(settings),
+                embedder.name,
+                embedder.dimension,
+                embedder.encode,
+                lambda _, message: status.update(f"reading anew: {message}"),
+            )
+        if as_json:
+            _print({"embedder": embedder.name, "records": records})
+        else:
+            stdout.print(f"{records:,} records have vectors of {escape(embedder.name)}.")
+        return Exit.COMPLETE
+
+
+def prune_old(days: int | None, *, as_json: bool) -> int:
+    """Forget recordings that were kept long enough; returns the exit code."""
+    with orderly_exit():
+        settings = _settings()
+        if days is not None:
+            settings = settings.model_copy(update={"retention_days": days})
+        if not settings.retention_days:
+            raise SettingsError(
+                "Nothing says how long recordings are kept.",
+                "Give --days, or set AUTOINTEL_RETENTION_DAYS.",
+            )
+        gone = asyncio.run(_prune(settings))
+        if as_json:
+            _print({"forgotten": list(gone)})
+        else:
+            stdout.print(
+                f"{counted(len(gone), 'recording')} forgotten that nobody ran for "
+                f"{counted(settings.retention_days, 'day')}."
+            )
+        return Exit.COMPLETE
+
+
+def same(name: str, other: str, *, joined: bool, as_json: bool) -> int:
+    """Say that two names are those of one, or that they are not; returns the exit code."""
+    with orderly_exit():
+        settings = _settings()
+        changed = asyncio.run(_decide(settings, name, other, joined))
+        if as_json:
+            _print({"sources": list(changed)})
+        else:
+            verb = "are one from now on" if joined else "are two from now on"
+            stdout.print(
+                f"{escape(name)} and {escape(other)} {verb}, in "
+                f"{counted(len(changed), 'recording')}."
+            )
         return Exit.COMPLETE
 
 
@@ -122,66 +192,49 @@ async def _check(
 
 
 async def _export(settings: Settings, path: Path) -> Manifest:
-    embedder = load_embedder()
     with memory_for(settings) as memory:
         return await write_bundle(
             path,
             memory.export(settings.tenant),
             settings.tenant,
-            embedder.name,
-            embedder.dimension,
+            memory.embedder,
+            memory.dimension,
         )
 
 
 async def _import(settings: Settings, path: Path) -> Manifest:
-    manifest, embedder = read_manifest(path), load_embedder()
+    manifest = read_manifest(path)
     if manifest.tenant != settings.tenant:
         raise BundleInvalid(
             f"{path} holds the memory of {manifest.tenant}, not of {settings.tenant}.",
             f"Set AUTOINTEL_TENANT={manifest.tenant}.",
         )
-    if (manifest.embedder, manifest.dimension) != (embedder.name, embedder.dimension):
-        raise BundleInvalid(
-            f"{path} holds vectors of {manifest.embedder}, not of {embedder.name}.",
-            "Use the version that wrote it.",
-        )
     with memory_for(settings) as memory:
-        for portion in read_bundle(path):
-            await memory.take(settings.tenant, portion)
-        # Links between sources hold only when both are there: the second time all of them are.
-        for portion in read_bundle(path):
-            if portion.graph is not None and portion.graph.links:
-                await memory.remember_graph(portion.graph)
+        require_same_embedder(manifest, memory)
+        await take_all(memory, path, manifest)
     return manifest
+
+
+async def _prune(settings: Settings) -> tuple[str, ...]:
+    with memory_for(settings) as memory:
+        return await prune(settings, memory, datetime.now().astimezone())
+
+
+async def _decide(settings: Settings, name: str, other: str, joined: bool) -> tuple[str, ...]:
+    with memory_for(settings) as memory:
+        return await memory.decide(
+            settings.tenant, name, other, same=joined, today=datetime.now().astimezone().date()
+        )
 
 
 async def _forget(settings: Settings, name: str) -> Forgotten:
     with memory_for(settings) as memory:
-        return await forget_source(settings, memory, await _source(memory, settings.tenant, name))
+        return await forget_source(settings, memory, await recording_id(memory, settings, name))
 
 
 async def _forget_speaker(settings: Settings, name: str) -> tuple[str, ...]:
     with memory_for(settings) as memory:
         return await forget_speaker(settings, memory, name)
-
-
-async def _source(memory: Memory, tenant: str, name: str) -> str:
-    """The id of the one recording that an id, a link or a title names."""
-    nodes = await memory.sources(tenant)
-    found = {
-        str(node.properties["source_id"])
-        for node in nodes
-        if str(node.properties["source_id"]).startswith(name)
-        or name in (node.properties.get("url"), node.properties.get("title"))
-    }
-    found |= {source for source in await memory.remembered(tenant) if source.startswith(name)}
-    if len(found) != 1:
-        how_many = "No recording is" if not found else f"{len(found)} recordings are"
-        raise RunUnknown(
-            f"{how_many} called “{name}”.",
-            "Give its link, its title, or its id as its briefing names it.",
-        )
-    return found.pop()
 
 
 def _print_silenced(name: str, sources: Sequence[str], *, as_json: bool) -> None:
