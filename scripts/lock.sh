@@ -10,4 +10,5 @@ compile pyproject.toml -o requirements/main.txt
 compile pyproject.toml --group dev -c requirements/main.txt -o requirements/dev.txt
 compile pyproject.toml --group train -c requirements/main.txt -o requirements/train.txt
 echo "uv" | compile - -o requirements/uv.txt
+echo "moto[s3,server]" | compile - -o requirements/s3.txt
 ! grep -rnE 'https?://' requirements/

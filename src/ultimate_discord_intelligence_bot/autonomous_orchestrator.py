@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -23,15 +24,16 @@ from .checks import MOST_CHECKWORTHY
 from .errors import AutointelError, ModelRefused, StageCrashed, StorageError
 from .events import EventStream
 from .forecast import Forecast, forecast
-from .llm import Account, LanguageModel, Ledger, hush, open_model
+from .llm import Account, LanguageModel, Ledger, Mind, hush, open_model
 from .memory import Memory
 from .models.analysis import Chapters, Claims
 from .models.media import Acquisition
 from .models.report import Missing, Report
 from .models.transcript import Transcript
+from .oblivion import prune
 from .observability import run_context
 from .plans import FREE, only, plan_for
-from .runner import StageRunner
+from .runner import StageOutcome, StageRunner
 from .runs import Run, owner_of
 from .settings import Depth, Settings, load_settings
 from .stages import StageWork, memory_for
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .crew_builders import DeskOf
 
 _T = TypeVar("_T")
+Around = Callable[[str, Callable[[], Awaitable[StageOutcome]]], Awaitable[StageOutcome | None]]
 _THREADS = 32
 
 log = structlog.get_logger(__name__)
@@ -100,6 +103,7 @@ class AutonomousIntelligenceOrchestrator:
         settings: a snapshot used for all runs; by default read from the environment at each run.
         events: receives the progress of all runs.
         allow_files: whether local paths are accepted; only the command line may say yes.
+        around: runs a stage, given its name and how; None where it had done so in an earlier life.
     """
 
     def __init__(
@@ -108,9 +112,11 @@ class AutonomousIntelligenceOrchestrator:
         *,
         events: EventStream | None = None,
         allow_files: bool = False,
+        around: Around | None = None,
     ) -> None:
         self._settings = settings
         self._allow_files = allow_files
+        self._around = around
         self.events = events or EventStream()
 
     async def execute_autonomous_intelligence_workflow(
@@ -206,10 +212,11 @@ class AutonomousIntelligenceOrchestrator:
                 opened.push_async_callback(asyncio.to_thread, desks.close)
                 await opened.enter_async_context(run.exclusively())
                 await _make_up(memory)
+                await _prune(run, memory)
                 work = await opened.enter_async_context(StageWork(run, memory))
                 plan = plan_for(run.depth, run.settings)
                 runner = StageRunner(run, plan, work.all(), self.events)
-                await _kick_off(runner, desks)
+                await _kick_off(runner, desks, self._around)
                 folder = await asyncio.to_thread(_write, runner, run, out)
         except AutointelError as error:
             log.info("run_failed", code=error.code, reason=error.message)
@@ -226,6 +233,18 @@ async def _make_up(memory: Memory) -> None:
         return
     if finished:
         log.info("writes_finished", writes=len(finished))
+
+
+async def _prune(run: Run, memory: Memory) -> None:
+    """Forget what was kept long enough; what cannot be forgotten now stops no run."""
+    now = datetime.now().astimezone()
+    try:
+        gone = await prune(run.settings, memory, now, besides=run.source_id)
+    except StorageError as error:
+        log.warning("not_forgotten", code=error.code, reason=error.message)
+        return
+    if gone:
+        log.info("forgotten", recordings=len(gone))
 
 
 class _Desks:
@@ -262,12 +281,20 @@ class _Desks:
         return lambda stage: Desk(model, Account(ledger, stage, owner), turns)
 
 
-async def _kick_off(runner: StageRunner, desks: _Desks | None) -> None:
+async def _kick_off(
+    runner: StageRunner, desks: _Desks | None, around: Around | None = None
+) -> None:
     from .crew_builders import build_intelligence_crew
+
+    async def run_stage(name: str, mind: Mind | None = None) -> StageOutcome:
+        if around is None:
+            return await runner.run_stage(name, mind)
+        outcome = await around(name, lambda: runner.run_stage(name, mind))
+        return outcome or await runner.run_stage(name, mind)
 
     hush()
     desk_of = desks.for_stage if desks else None
-    await build_intelligence_crew(runner.plan, runner.run_stage, desk_of).akickoff()
+    await build_intelligence_crew(runner.plan, run_stage, desk_of).akickoff()
 
 
 def _write(runner: StageRunner, run: Run, out: Path | None) -> Path:

@@ -81,6 +81,27 @@ class RunUnknown(InputError):
     default_remedy = "Give the link, the file, or the run's id as its briefing names it."
 
 
+class JobUnknown(InputError):
+    """An id that stands for no job, or for several."""
+
+    code = "job_unknown"
+    default_remedy = "`autointel jobs list` shows the jobs and their ids."
+
+
+class BatchUnknown(InputError):
+    """A name or a list that stands for no batch."""
+
+    code = "batch_unknown"
+    default_remedy = "Begin one with `autointel batch FILE`."
+
+
+class NameUnknown(InputError):
+    """A name that stands for nobody and nothing remembered, or for one where two are meant."""
+
+    code = "name_unknown"
+    default_remedy = "`autointel timeline NAME` shows who and what is known, by name and alias."
+
+
 class FileMissing(InputError):
     """A local path that does not lead to a readable file."""
 
@@ -387,6 +408,27 @@ class DataFolderInUse(StorageError):
 
     code = "data_folder_in_use"
     default_remedy = "Wait for it to end, or use another AUTOINTEL_DATA_DIR."
+
+
+class ServiceGone(StorageError):
+    """The process that had the memory open has ended."""
+
+    code = "service_gone"
+    default_remedy = "Repeat the command."
+
+
+class JobsUnreachable(StorageError):
+    """The database of the jobs cannot be had."""
+
+    code = "jobs_unreachable"
+    default_remedy = "Check AUTOINTEL_DATABASE_URL and that the server runs; nothing is lost."
+
+
+class WorkerRunning(StorageError):
+    """A process has one worker at a time."""
+
+    code = "worker_running"
+    default_remedy = "Close the other one first."
 
 
 class EmbedderMismatch(StorageError):

@@ -227,6 +227,28 @@ class Settings(BaseSettings):
         validation_alias="NEO4J_DATABASE",
         description="The database there; empty means the one the user has as home.",
     )
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias="AUTOINTEL_DATABASE_URL",
+        description=(
+            "A Postgres server to keep the jobs in, for several machines: "
+            "postgresql://user:password@host/database; empty keeps them in the data folder."
+        ),
+    )
+    concurrent_runs: int = Field(
+        2,
+        ge=1,
+        le=256,
+        validation_alias="AUTOINTEL_CONCURRENT_RUNS",
+        description="How many jobs a worker does at the same time.",
+    )
+    runs_per_host: int = Field(
+        4,
+        ge=1,
+        le=256,
+        validation_alias="AUTOINTEL_RUNS_PER_HOST",
+        description="Most jobs at the same time whose links lead to one host, over all workers.",
+    )
     wikipedia: str = Field(
         "on",
         pattern=r"^(?:on|off|https?://\S+)$",
@@ -384,6 +406,15 @@ class Settings(BaseSettings):
         False,
         validation_alias="AUTOINTEL_DEFER_GRAPH",
         description="Deliver the briefing before the graph is written; it is written right after.",
+    )
+    retention_days: int = Field(
+        0,
+        ge=0,
+        validation_alias="AUTOINTEL_RETENTION_DAYS",
+        description=(
+            "Recordings that were not run for so many days are forgotten, with their folders; 0 "
+            "keeps everything."
+        ),
     )
     verdict_days: int = Field(
         30,

@@ -99,6 +99,130 @@ def run_command(
     raise typer.Exit(run(inputs, chosen, as_json=json))
 
 
+@app.command("batch")
+def batch_command(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|-",
+            help="One link a line (https://… [depth]), CSV with a column url, or JSON lines.",
+            show_default=False,
+        ),
+    ],
+    depth: Annotated[
+        Literal["standard", "deep", "comprehensive", "experimental"] | None,
+        typer.Option(help="Where the list names none; by default AUTOINTEL_DEPTH."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Of the batch; by default FILE and the time.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the briefings, one below it for each.", show_default=False),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Recordings at a time; by default AUTOINTEL_CONCURRENT_RUNS."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the latest batch of this FILE.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="The same, and try again what failed.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave the work to `autointel worker`.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Analyse a list of recordings, several at a time; what breaks off goes on."""
+    from .batch import Request, batch
+
+    request = Request(file, depth, name, out, concurrency, resume, retry_failed, detach)
+    raise typer.Exit(batch(request, as_json=json))
+
+
+@app.command("worker")
+def worker_command(
+    queues: Annotated[
+        str, typer.Option(help="From which jobs are taken, separated by commas: runs, gpu.")
+    ] = "runs",
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Jobs at a time; by default AUTOINTEL_CONCURRENT_RUNS."),
+    ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(min=0, help="Seconds that jobs may take to end after SIGTERM or Ctrl-C."),
+    ] = 3600,
+) -> None:
+    """Do jobs that were put up anywhere, until SIGTERM or Ctrl-C; then finish what has begun."""
+    from .worker import worker
+
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    raise typer.Exit(worker(names, concurrency=concurrency, patience=patience))
+
+
+jobs = typer.Typer(help="What is waiting, being done and done.")
+app.add_typer(jobs, name="jobs", no_args_is_help=True)
+
+_BATCH = typer.Option(help="All jobs of this batch.", show_default=False)
+_JOBS = typer.Argument(metavar="JOB…", help="Ids, or how they begin.", show_default=False)
+
+
+@jobs.command("list")
+def list_jobs_command(
+    batch: Annotated[str | None, _BATCH] = None,
+    status: Annotated[
+        Literal["waiting", "running", "complete", "partial", "failed", "cancelled", "parked"]
+        | None,
+        typer.Option(help="Only those that stand so."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+) -> None:
+    """Show jobs, the newest first."""
+    from .jobs import list_jobs
+
+    raise typer.Exit(list_jobs(batch=batch, status=status, limit=limit, as_json=json))
+
+
+@jobs.command("show")
+def show_job_command(
+    job: Annotated[str, typer.Argument(help="Its id, or how that begins.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Show one job: its stages, what it brought, or why it failed."""
+    from .jobs import show
+
+    raise typer.Exit(show(job, as_json=json))
+
+
+@jobs.command("cancel")
+def cancel_jobs_command(
+    names: Annotated[list[str] | None, _JOBS] = None,
+    batch: Annotated[str | None, _BATCH] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Take jobs back; what runs ends within two seconds, and what it finished is kept."""
+    from .jobs import cancel
+
+    raise typer.Exit(cancel(names or [], batch=batch, as_json=json))
+
+
+@jobs.command("retry")
+def retry_jobs_command(
+    names: Annotated[list[str] | None, _JOBS] = None,
+    batch: Annotated[str | None, _BATCH] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Try jobs again that failed, were cancelled or parked; what they finished is reused."""
+    from .jobs import retry
+
+    raise typer.Exit(retry(names or [], batch=batch, as_json=json))
+
+
 @app.command("speakers")
 def speakers_command(
     run: Annotated[
@@ -120,13 +244,67 @@ def speakers_command(
 @app.command("search")
 def search_command(
     words: Annotated[str, typer.Argument(help="What to look for, in your own words.")],
+    source: Annotated[
+        str | None,
+        typer.Option(help="Only this recording: its link, title or id.", show_default=False),
+    ] = None,
+    speaker: Annotated[
+        str | None,
+        typer.Option(help="Who says it, spelled as in the transcript.", show_default=False),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Published then or later.", show_default=False),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Published then or earlier.", show_default=False),
+    ] = None,
+    kind: Annotated[
+        Literal["segment", "claim"] | None,
+        typer.Option(help="Only what was said, or only claims.", show_default=False),
+    ] = None,
+    verdict: Annotated[
+        str | None,
+        typer.Option(help="Only claims with this label, such as Refuted.", show_default=False),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Of the recording, such as en.", show_default=False)
+    ] = None,
+    mode: Annotated[
+        Literal["hybrid", "dense", "words"],
+        typer.Option(help="By meaning and words, by meaning alone, or by words alone."),
+    ] = "hybrid",
+    context: Annotated[
+        int, typer.Option(min=0, max=50, help="Show so many passages before and after each hit.")
+    ] = 0,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many hits.")] = 10,
-    json: Annotated[bool, typer.Option("--json", help="A JSON list, on stdout.")] = False,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="A JSON list, on stdout. Its score is a cosine by meaning, BM25 by words, and a "
+            "sum of reciprocal ranks by both.",
+        ),
+    ] = False,
 ) -> None:
-    """Search everything remembered; every hit leads to its moment."""
-    from .search import search
+    """Search everything remembered; every hit leads to its moment.
 
-    raise typer.Exit(search(words, limit=limit, as_json=json))
+    Of passages close together the best is shown.
+    """
+    from ..memory import SearchFilter
+    from .search import Request, search
+
+    wanted = SearchFilter(
+        kind=kind,
+        speaker=speaker,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        verdict=verdict,
+        language=language,
+    )
+    request = Request(words, mode, limit, context, source, wanted)
+    raise typer.Exit(search(request, as_json=json))
 
 
 @app.command("claims")
@@ -251,9 +429,83 @@ def memory_import_command(
     json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
 ) -> None:
     """Remember what such a file holds; twice is harmless, and what is there already stays."""
-    from .memory import restore
+    from .memory import import_bundle
 
-    raise typer.Exit(restore(file, as_json=json))
+    raise typer.Exit(import_bundle(file, as_json=json))
+
+
+@memory.command("backup")
+def memory_backup_command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Write the memory of all tenants to a new folder."""
+    from .backup import backup
+
+    raise typer.Exit(backup(folder, as_json=json))
+
+
+@memory.command("restore")
+def memory_restore_command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Let the memory hold what a backup holds and nothing else, and compare it afterwards."""
+    from .backup import restore
+
+    raise typer.Exit(restore(folder, as_json=json))
+
+
+@memory.command("reembed")
+def memory_reembed_command(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Give everything new vectors after a change of the embedder; broken off, it goes on."""
+    from .memory import reembed_all
+
+    raise typer.Exit(reembed_all(as_json=json))
+
+
+@memory.command("prune")
+def memory_prune_command(
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="By default AUTOINTEL_RETENTION_DAYS.", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Forget recordings that nobody ran for so many days, with their folders."""
+    from .memory import prune_old
+
+    raise typer.Exit(prune_old(days, as_json=json))
+
+
+_NAME = typer.Argument(metavar="NAME", show_default=False)
+_OTHER = typer.Argument(metavar="OTHER", show_default=False)
+
+
+@memory.command("same")
+def memory_same_command(
+    name: Annotated[str, _NAME],
+    other: Annotated[str, _OTHER],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Say that two names are those of one person, organisation, place or work."""
+    from .memory import same
+
+    raise typer.Exit(same(name, other, joined=True, as_json=json))
+
+
+@memory.command("apart")
+def memory_apart_command(
+    name: Annotated[str, _NAME],
+    other: Annotated[str, _OTHER],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Say that two names are not those of one; undoes what was joined, by whomever."""
+    from .memory import same
+
+    raise typer.Exit(same(name, other, joined=False, as_json=json))
 
 
 @memory.command("forget")

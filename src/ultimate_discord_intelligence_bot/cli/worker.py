@@ -1,0 +1,51 @@
+"""``autointel worker``: does jobs until it is told to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from types import FrameType
+
+from ..briefing.wording import counted
+from ..errors import SettingsError
+from ..jobs.database import QUEUES
+from ..jobs.worker import Worker
+from ..observability import configure_logging
+from ..settings import load_settings
+from .terminal import Exit, orderly_exit, stderr
+
+
+def worker(queues: Sequence[str], *, concurrency: int | None, patience: int) -> int:
+    """Do jobs; the first SIGTERM or Ctrl-C drains, a second one ends at once."""
+    with orderly_exit():
+        if unknown := set(queues) - set(QUEUES):
+            raise SettingsError(
+                f"There is no queue called {', '.join(sorted(unknown))}.",
+                f"There are {' and '.join(QUEUES)}.",
+            )
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        told = _signals()
+        here = Worker(settings, queues=queues, concurrency=concurrency)
+        many = counted(concurrency or settings.concurrent_runs, "job")
+        stderr.print(f"Worker {here.name}: up to {many} of {', '.join(queues)}. Ctrl-C ends it.")
+        told.wait()
+        stderr.print("Taking nothing new; what has begun is finished. Once more ends at once.")
+        here.close(patience)
+        stderr.print("Ended.")
+        return Exit.COMPLETE
+
+
+def _signals() -> threading.Event:
+    """Set by the first signal; the second one ends the process, and others take its jobs over."""
+    told = threading.Event()
+
+    def receive(number: int, _: FrameType | None) -> None:
+        if told.is_set():
+            raise SystemExit(128 + number)
+        told.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, receive)
+    return told

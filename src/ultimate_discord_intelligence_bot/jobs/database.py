@@ -1,0 +1,117 @@
+"""Where jobs are kept: SQLite in the data folder, or Postgres for several machines."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..errors import JobsUnreachable, storage_error
+from ..plans import EVERY_STAGE
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient, DBOSConfig
+
+APPLICATION = "autointel"
+RUNS, GPU = "runs", "gpu"
+QUEUES = (RUNS, GPU)
+
+log = structlog.get_logger(__name__)
+
+VERSION = "stages-" + hashlib.sha256(" ".join(EVERY_STAGE).encode()).hexdigest()[:12]
+"""Of what a job records: jobs of one version can be finished by any worker of that version."""
+
+
+def url_of(settings: Settings, who: str = APPLICATION) -> str:
+    """The address of the database, as SQLAlchemy wants it.
+
+    Args:
+        settings: name it.
+        who: by what name Postgres shows the connections.
+    """
+    if settings.database_url is None:
+        return f"sqlite:///{settings.data_dir.absolute() / 'jobs.sqlite'}"
+    address = settings.database_url.get_secret_value().partition("://")[2]
+    return f"postgresql+psycopg://{address}{'&' if '?' in address else '?'}application_name={who}"
+
+
+def is_local(settings: Settings) -> bool:
+    """Whether the jobs of this machine alone are kept there."""
+    return settings.database_url is None
+
+
+def configuration(settings: Settings, worker: str) -> DBOSConfig:
+    """For DBOS, which talks to nobody but this database."""
+    return {
+        "name": APPLICATION,
+        "system_database_url": url_of(settings, worker),
+        "application_version": VERSION,
+        "enable_otlp": False,
+        "executor_id": worker,
+        "log_level": "WARNING",
+        "notification_listener_polling_interval_sec": 0.5,
+    }
+
+
+def client(settings: Settings) -> DBOSClient:
+    """Somebody who puts jobs there and looks at them. Blocks; makes the tables where needed.
+
+    Raises:
+        JobsUnreachable: the database cannot be had.
+        NotWritable, DiskFull: the data folder cannot be written to.
+    """
+    from dbos import DBOS, DBOSClient
+
+    try:
+        if is_local(settings):
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        DBOS.migrate(url_of(settings))
+        return DBOSClient(system_database_url=url_of(settings), application_name=APPLICATION)
+    except OSError as error:
+        raise storage_error(error, settings.data_dir) from error
+    except SQLAlchemyError as error:
+        raise unreachable(settings, error) from error
+
+
+def unreachable(settings: Settings, error: Exception) -> JobsUnreachable:
+    """The database that cannot be had, by its name, without its password."""
+    where = (
+        settings.data_dir / "jobs.sqlite"
+        if settings.database_url is None
+        else settings.database_url.get_secret_value().rpartition("@")[2]
+    )
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return JobsUnreachable(f"The jobs at {where} cannot be reached ({' '.join(reason)[:200]}).")
+
+
+class _Forward(logging.Handler):
+    """What DBOS has to say goes where our own lines go."""
+
+    _OURS = (
+        "Exception encountered in",
+        "Error executing workflow",
+        "Current version",
+        "Could not connect",
+    )
+    """What it says of errors that we report ourselves."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if not message.startswith(self._OURS):
+            log.log(record.levelno, "jobs_engine", message=message[:500])
+
+
+def _hush() -> None:
+    """Before DBOS is imported: where its logger has a handler, it adds none that prints."""
+    logger = logging.getLogger("dbos")
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)
+    if not any(isinstance(handler, _Forward) for handler in logger.handlers):
+        logger.handlers[:] = [_Forward()]
+
+
+_hush()

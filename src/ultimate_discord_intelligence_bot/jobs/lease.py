@@ -1,0 +1,146 @@
+"""Which workers are alive: each holds a lock that goes when it ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import storage_error
+from ..settings import Settings
+from .database import unreachable
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+class Leases(Protocol):
+    """The locks of the workers of one database."""
+
+    def hold(self) -> bool:
+        """Take our lock, or make sure that we still have it; False where it was lost."""
+        ...
+
+    def is_dead(self, worker: str) -> bool:
+        """Whether nobody holds the lock of a worker."""
+        ...
+
+    def close(self) -> None:
+        """Give ours back."""
+        ...
+
+
+def open_leases(settings: Settings, worker: str) -> Leases:
+    """The leases that fit the database. Blocks."""
+    if settings.database_url is None:
+        return FileLeases(settings.data_dir / "workers", worker)
+    return PostgresLeases(settings, worker)
+
+
+class FileLeases:
+    """One file for each worker of this machine; the kernel frees its lock with the process."""
+
+    def __init__(self, folder: Path, worker: str) -> None:
+        self._folder, self._own = folder, folder / f"{worker}.lock"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._own, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise storage_error(error, self._own) from error
+
+    def hold(self) -> bool:
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return True
+
+    def is_dead(self, worker: str) -> bool:
+        path = self._folder / f"{worker}.lock"
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        with suppress(FileNotFoundError):
+            path.unlink()
+        return True
+
+    def close(self) -> None:
+        with suppress(FileNotFoundError):
+            self._own.unlink()
+        os.close(self._descriptor)
+
+
+class PostgresLeases:
+    """An advisory lock for each worker; Postgres frees it when the connection ends.
+
+    Args:
+        settings: name the database.
+        worker: whose lock is ours.
+    """
+
+    def __init__(self, settings: Settings, worker: str) -> None:
+        self._settings, self._worker = settings, worker
+        self._connection: psycopg.Connection | None = None
+
+    def hold(self) -> bool:
+        import psycopg
+
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.execute("SELECT 1")
+                return True
+            self._connection = None
+        try:
+            connection = self._connect()
+            taken = _try(connection, self._worker)
+        except psycopg.Error as error:
+            raise unreachable(self._settings, error) from error
+        self._connection = connection
+        return taken
+
+    def is_dead(self, worker: str) -> bool:
+        import psycopg
+
+        try:
+            with self._connect() as connection:
+                return _try(connection, worker)
+        except psycopg.Error as error:
+            raise unreachable(self._settings, error) from error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _connect(self) -> psycopg.Connection:
+        import psycopg
+
+        address = self._settings.database_url
+        return psycopg.connect(
+            address.get_secret_value() if address else "",
+            application_name=self._worker,
+            autocommit=True,
+            connect_timeout=10,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=30_000,
+        )
+
+
+def _try(connection: psycopg.Connection, worker: str) -> bool:
+    key = [_key(worker)]
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", key).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _key(worker: str) -> int:
+    """A lock of Postgres is a signed number of 64 bits."""
+    digest = hashlib.sha256(f"autointel worker {worker}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

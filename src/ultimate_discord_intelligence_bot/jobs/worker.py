@@ -1,0 +1,248 @@
+"""A worker: takes jobs from the queues, does them, and takes over those of workers that died.
+
+DBOS knows one application for each process, so a process has one worker at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from dbos import DBOS, StepReservation
+from sqlalchemy.exc import SQLAlchemyError
+
+from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult
+from ..closing import Closing
+from ..errors import JobsUnreachable, StageCrashed, WorkerRunning, storage_error
+from ..events import EventStream
+from ..plans import EVERY_STAGE
+from ..runner import StageOutcome
+from ..settings import Settings
+from .board import WORKFLOW
+from .database import QUEUES, RUNS, VERSION, configuration, is_local, unreachable
+from .job import Done, Job, Outcome
+from .lease import Leases, open_leases
+
+if TYPE_CHECKING:
+    from dbos._sys_db import WorkflowStatus
+
+TRIES = 3
+"""How many processes may die over a job before it is parked."""
+
+_SWEEP_S = 2.0
+_GRACE_S = 6.0
+"""How long the lock of a worker must be free before it counts as dead: a database that was
+restarted has forgotten every lock, and its holders take them again."""
+
+_POLL_S = 0.2
+
+log = structlog.get_logger(__name__)
+
+_here: Worker | None = None
+
+
+class Worker(Closing):
+    """Does jobs until it is closed.
+
+    Args:
+        settings: for all jobs but their tenant and depth; they name the database.
+        events: receives the progress of all runs.
+        queues: from which jobs are taken.
+        concurrency: how many jobs are done at the same time; by default as the settings say.
+
+    Raises:
+        JobsUnreachable: the database cannot be had.
+        WorkerRunning: this process has a worker already.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        events: EventStream | None = None,
+        queues: Collection[str] = (RUNS,),
+        concurrency: int | None = None,
+    ) -> None:
+        global _here
+        if _here is not None:
+            raise WorkerRunning("This process has a worker already.")
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.settings = settings
+        self.events = events or EventStream()
+        self._ended = threading.Event()
+        self._suspects: dict[str, float] = {}
+        self._leases = self._launch(queues, concurrency or settings.concurrent_runs)
+        _here = self
+        self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        self._sweeper.start()
+
+    def close(self, patience: int = 0) -> None:
+        """Take nothing new and end.
+
+        Args:
+            patience: seconds that jobs which have begun may take to end; after that they are left
+                to another worker.
+        """
+        global _here
+        if _here is not self:
+            return
+        DBOS.destroy(workflow_completion_timeout_sec=patience)
+        self._ended.set()
+        self._sweeper.join()
+        self._leases.close()
+        _here = None
+
+    async def conduct(self, job: Job, steps: dict[str, StepReservation]) -> Outcome:
+        """Do a job; every stage is one of its steps.
+
+        Raises:
+            AutointelError: it failed.
+        """
+
+        async def as_step(
+            stage: str, run: Callable[[], Awaitable[StageOutcome]]
+        ) -> StageOutcome | None:
+            made: list[StageOutcome] = []
+
+            async def step() -> dict[str, Any]:
+                made.append(await run())
+                return _done(made[0]).model_dump(mode="json")
+
+            await steps[stage].run_async({"name": stage, "preemptible": True}, step)
+            return made[0] if made else None
+
+        began = time.monotonic()
+        settings = self.settings.model_copy(update={"tenant": job.tenant})
+        orchestrator = AutonomousIntelligenceOrchestrator(
+            settings, events=self.events, allow_files=job.files, around=as_step
+        )
+        result = await orchestrator.execute_autonomous_intelligence_workflow(
+            job.url, job.depth, out=job.out
+        )
+        if result.error is not None:
+            raise result.error
+        return _outcome(result, time.monotonic() - began)
+
+    # -- beginning --------------------------------------------------------------------------
+
+    def _launch(self, queues: Collection[str], concurrency: int) -> Leases:
+        settings = self.settings
+        try:
+            if is_local(settings):
+                settings.data_dir.mkdir(parents=True, exist_ok=True)
+            leases = open_leases(settings, self.name)
+            leases.hold()
+            DBOS(config=configuration(settings, self.name))
+            DBOS.listen_queues([*queues])
+            DBOS.launch()
+            for queue in QUEUES:
+                DBOS.register_queue(
+                    queue,
+                    worker_concurrency=concurrency,
+                    partition_concurrency=settings.runs_per_host,
+                    polling_interval_sec=_POLL_S,
+                    on_conflict="always_update",
+                )
+        except OSError as error:
+            raise storage_error(error, settings.data_dir) from error
+        except SQLAlchemyError as error:
+            DBOS.destroy()
+            raise unreachable(settings, error) from error
+        return leases
+
+    # -- the jobs of the dead -----------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        while not self._ended.wait(_SWEEP_S):
+            try:
+                if not self._leases.hold():
+                    log.warning("lease_lost", worker=self.name)
+                self._take_over()
+            except (JobsUnreachable, SQLAlchemyError) as error:
+                self._suspects.clear()
+                log.warning("jobs_unreachable", reason=str(error)[:200])
+
+    def _take_over(self) -> None:
+        begun = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        others = {w.executor_id for w in begun if w.executor_id} - {self.name}
+        now = time.monotonic()
+        silent = {worker for worker in others if self._leases.is_dead(worker)}
+        self._suspects = {w: self._suspects.get(w, now) for w in silent}
+        for worker, since in self._suspects.items():
+            if is_local(self.settings) or now - since >= _GRACE_S:
+                log.info("worker_died", worker=worker)
+                _recover(worker)
+                _adopt([w for w in begun if w.executor_id == worker])
+
+
+def _recover(worker: str) -> None:
+    """Put the jobs of a worker back into their queues; whoever asks first does it."""
+    from dbos._dbos import _get_dbos_instance
+    from dbos._recovery import recover_pending_workflows
+
+    recover_pending_workflows(_get_dbos_instance(), [worker])
+
+
+def _adopt(begun: Collection[WorkflowStatus]) -> None:
+    """Begin jobs anew that a worker of another version left; finished stages are reused."""
+    for old in begun:
+        if old.app_version != VERSION and old.name == WORKFLOW:
+            log.info("job_adopted", job=old.workflow_id, version=old.app_version)
+            view = DBOS.get_workflow_status(old.workflow_id)
+            if view is None or view.status != "PENDING" or view.input is None:
+                continue
+            DBOS.delete_workflow(old.workflow_id)
+            DBOS.enqueue_workflow_with_options(
+                {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": view.queue_name or RUNS,
+                    "workflow_id": old.workflow_id,
+                    "priority": view.priority or 0,
+                    "queue_partition_key": view.queue_partition_key or "files",
+                },
+                *view.input["args"],
+            )
+
+
+@DBOS.workflow(name=WORKFLOW, max_recovery_attempts=TRIES - 1)
+async def run_job(document: dict[str, Any]) -> dict[str, Any]:
+    """One job, from its document to that of its outcome."""
+    steps = {stage: DBOS.reserve_step() for stage in EVERY_STAGE}
+    if _here is None:
+        raise StageCrashed("A job was begun in a process that has no worker.")
+    outcome = await _here.conduct(Job.model_validate(document), steps)
+    return outcome.model_dump(mode="json")
+
+
+def _done(outcome: StageOutcome) -> Done:
+    return Done(
+        stage=outcome.stage,
+        status=outcome.status,
+        artifact=outcome.artifact,
+        seconds=round(outcome.seconds, 3),
+    )
+
+
+def _outcome(result: RunResult, seconds: float) -> Outcome:
+    report = result.report
+    if report is None or result.out is None or result.status == "failed":
+        raise StageCrashed("The run ended without a briefing.")
+    verdicts: dict[str, int] = {}
+    for verdict in report.verdicts or ():
+        verdicts[verdict.label.value] = verdicts.get(verdict.label.value, 0) + 1
+    return Outcome(
+        status=result.status,
+        run_id=result.run_id,
+        title=report.source.title,
+        out=result.out,
+        seconds=round(seconds, 3),
+        missing=tuple(f"{m.stage}: {m.reason}" for m in result.missing),
+        claims=None if report.claims is None else len(report.claims),
+        verdicts=verdicts,
+    )
