@@ -156,3 +156,6 @@ def test_crewai_leaves_no_files_in_the_home_folder_and_needs_none(tmp_path: Path
     environment["HOME"] = str(tmp_path / "absent" / "home")
     script = f"import {module}"
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=100)
+    del environment["HOME"]  # as in a container whose user nobody knows
+    script = f"import {module}, os; assert os.path.isdir(os.environ['HOME'])"
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=100)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,3 +147,16 @@ def test_the_model_is_one_small_file() -> None:
     folder = resources.files("ultimate_discord_intelligence_bot.embedding")
 
     assert len(folder.joinpath("minilm.onnx").read_bytes()) <= 24_000_000
+
+
+def test_reading_leaves_nothing_in_the_home_folder_and_reports_to_nobody(tmp_path: Path) -> None:
+    for name in ("home", "temporary"):
+        (tmp_path / name).mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ORT_")}
+    environment |= {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "temporary")}
+    script = (
+        "from ultimate_discord_intelligence_bot.embedding import load_embedder;"
+        "load_embedder().encode(['A sentence.'])"
+    )
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=100)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

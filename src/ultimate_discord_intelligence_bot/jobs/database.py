@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,23 +20,20 @@ APPLICATION = "autointel"
 RUNS, GPU = "runs", "gpu"
 QUEUES = (RUNS, GPU)
 
+_IDLE_S = 20.0
+"""Postgres ends a transaction in which a machine falls silent: its locks hold up all others."""
+
 log = structlog.get_logger(__name__)
 
 VERSION = "stages-" + hashlib.sha256(" ".join(EVERY_STAGE).encode()).hexdigest()[:12]
 """Of what a job records: jobs of one version can be finished by any worker of that version."""
 
 
-def url_of(settings: Settings, who: str = APPLICATION) -> str:
-    """The address of the database, as SQLAlchemy wants it.
-
-    Args:
-        settings: name it.
-        who: by what name Postgres shows the connections.
-    """
+def url_of(settings: Settings) -> str:
+    """The address of the database, as SQLAlchemy wants it."""
     if settings.database_url is None:
         return f"sqlite:///{settings.data_dir.absolute() / 'jobs.sqlite'}"
-    address = settings.database_url.get_secret_value().partition("://")[2]
-    return f"postgresql+psycopg://{address}{'&' if '?' in address else '?'}application_name={who}"
+    return "postgresql+psycopg://" + settings.database_url.get_secret_value().partition("://")[2]
 
 
 def is_local(settings: Settings) -> bool:
@@ -48,13 +45,20 @@ def configuration(settings: Settings, worker: str) -> DBOSConfig:
     """For DBOS, which talks to nobody but this database."""
     return {
         "name": APPLICATION,
-        "system_database_url": url_of(settings, worker),
+        "system_database_url": url_of(settings),
         "application_version": VERSION,
         "enable_otlp": False,
         "executor_id": worker,
+        "sys_db_idle_transaction_timeout_sec": _IDLE_S,
+        "db_engine_kwargs": {} if is_local(settings) else _named(worker),
         "log_level": "WARNING",
         "notification_listener_polling_interval_sec": 0.5,
     }
+
+
+def _named(worker: str) -> dict[str, Any]:
+    """Postgres shows the connections under the name of the worker."""
+    return {"connect_args": {"application_name": worker}}
 
 
 def client(settings: Settings) -> DBOSClient:

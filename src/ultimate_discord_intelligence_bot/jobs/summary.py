@@ -433,7 +433,8 @@ def _markdown(batch: _Batch) -> Iterator[str]:
     if batch.refused:
         yield "\n## Lines that could not be used\n\n"
         for refused in batch.refused[:_MOST_REFUSED]:
-            yield f"- Line {refused.line}: {_markdown_of(refused.text)} – {escape(refused.reason)}\n"
+            text, reason = _markdown_of(refused.text), escape(refused.reason)
+            yield f"- Line {refused.line}: {text} – {reason}\n"
         if batch.unshown:
             yield f"- {batch.unshown}\n"
 

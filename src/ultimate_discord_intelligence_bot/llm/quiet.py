@@ -56,7 +56,5 @@ def _private_home() -> Iterator[None]:
     try:
         yield
     finally:
-        if home is None:
-            del os.environ["HOME"]
-        else:
+        if home is not None:  # where there was none, libraries are content with this one
             os.environ["HOME"] = home
