@@ -32,7 +32,7 @@ from .models.report import Missing, Report
 from .models.transcript import Transcript
 from .oblivion import prune
 from .observability import run_context
-from .plans import FREE, only, plan_for
+from .plans import FREE, only, plan_for, up_to
 from .runner import StageOutcome, StageRunner
 from .runs import Run, owner_of
 from .settings import Depth, Settings, load_settings
@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from .crew_builders import DeskOf
 
 _T = TypeVar("_T")
-Around = Callable[[str, Callable[[], Awaitable[StageOutcome]]], Awaitable[StageOutcome | None]]
+Around = Callable[
+    [str, Callable[[], Awaitable[StageOutcome]], StageRunner], Awaitable[StageOutcome | None]
+]
 _THREADS = 32
 
 log = structlog.get_logger(__name__)
@@ -103,7 +105,8 @@ class AutonomousIntelligenceOrchestrator:
         settings: a snapshot used for all runs; by default read from the environment at each run.
         events: receives the progress of all runs.
         allow_files: whether local paths are accepted; only the command line may say yes.
-        around: runs a stage, given its name and how; None where it had done so in an earlier life.
+        around: runs a stage, given its name, how, and the runner with what was made so far; gives
+            None where it had done so in an earlier life.
     """
 
     def __init__(
@@ -153,6 +156,35 @@ class AutonomousIntelligenceOrchestrator:
         with run_context(run.id):
             threads = _THREADS + _agents(settings)
             return await in_own_loop(lambda: self._execute(run, url, out), threads)
+
+    async def work_ahead(self, url: str, depth: str, stage: str) -> StageOutcome:
+        """Do one stage of a run, and those before it that were not done yet.
+
+        What it leaves is found by the run itself, which may go on meanwhile and elsewhere.
+
+        Args:
+            url: as for ``execute_autonomous_intelligence_workflow``.
+            depth: likewise.
+            stage: its name.
+
+        Raises:
+            AutointelError: it, or one before it, failed.
+        """
+        settings = self._settings or load_settings()
+        locator = await asyncio.to_thread(parse_locator, url, allow_files=self._allow_files)
+        run = Run(locator, Depth(depth), settings)
+        with run_context(run.id):
+            return await in_own_loop(lambda: self._work_ahead(run, stage))
+
+    async def _work_ahead(self, run: Run, stage: str) -> StageOutcome:
+        async with AsyncExitStack() as opened:
+            memory = opened.enter_context(await asyncio.to_thread(memory_for, run.settings))
+            work = await opened.enter_async_context(StageWork(run, memory))
+            plan = up_to(plan_for(run.depth, run.settings), stage)
+            runner = StageRunner(run, plan, work.all(), self.events)
+            for each in plan.stages:
+                outcome = await runner.run_stage(each.name)
+            return outcome
 
     async def estimate(self, url: str, depth: str | None = None) -> Forecast:
         """What the language model would cost for a recording. It is not asked.
@@ -217,7 +249,7 @@ class AutonomousIntelligenceOrchestrator:
                 plan = plan_for(run.depth, run.settings)
                 runner = StageRunner(run, plan, work.all(), self.events)
                 await _kick_off(runner, desks, self._around)
-                folder = await asyncio.to_thread(_write, runner, run, out)
+                folder = await _write(runner, run, out)
         except AutointelError as error:
             log.info("run_failed", code=error.code, reason=error.message)
             return _result(run, url, runner, desks, error=error)
@@ -289,7 +321,7 @@ async def _kick_off(
     async def run_stage(name: str, mind: Mind | None = None) -> StageOutcome:
         if around is None:
             return await runner.run_stage(name, mind)
-        outcome = await around(name, lambda: runner.run_stage(name, mind))
+        outcome = await around(name, lambda: runner.run_stage(name, mind), runner)
         return outcome or await runner.run_stage(name, mind)
 
     hush()
@@ -297,15 +329,19 @@ async def _kick_off(
     await build_intelligence_crew(runner.plan, run_stage, desk_of).akickoff()
 
 
-def _write(runner: StageRunner, run: Run, out: Path | None) -> Path:
+async def _write(runner: StageRunner, run: Run, out: Path | None) -> Path:
     report = runner.artifact("briefing", Report)
     acquired = runner.artifact("acquisition", Acquisition)
     if report is None or acquired is None:
         raise StageCrashed("The crew ended without a briefing.")
     folder = out or run.folder / "briefing" / run.depth
     media = acquired.media.path if acquired.media else None
-    write_briefing(report, folder, media=media, embed_limit_mb=run.settings.embed_media_mb)
-    run.leave_card(folder)
+    limit = run.settings.embed_media_mb
+    files = await asyncio.to_thread(
+        write_briefing, report, folder, media=media, embed_limit_mb=limit
+    )
+    await asyncio.to_thread(run.leave_card, folder)
+    await run.publish(files)
     return folder
 
 

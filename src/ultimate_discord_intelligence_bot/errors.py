@@ -424,6 +424,16 @@ class JobsUnreachable(StorageError):
     default_remedy = "Check AUTOINTEL_DATABASE_URL and that the server runs; nothing is lost."
 
 
+class ArtifactsUnreachable(StorageError):
+    """The bucket of the artifacts gives no usable answer, or not in time."""
+
+    code = "artifacts_unreachable"
+    default_remedy = (
+        "Check AUTOINTEL_ARTIFACTS_URL, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, and that the server runs; then repeat: what is done is kept."
+    )
+
+
 class WorkerRunning(StorageError):
     """A process has one worker at a time."""
 

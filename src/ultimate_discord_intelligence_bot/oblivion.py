@@ -8,11 +8,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from .bucket import Bucket
 from .errors import StorageError, storage_error
 from .llm import Replies
 from .memory import Memory
 from .models.memory import Forgotten
-from .runs import RunCard, owner_of
+from .runs import LINKS, RunCard, owner_of
 from .settings import Settings
 
 
@@ -80,19 +81,26 @@ async def prune(
         await forget_source(settings, memory, source_id, purge=False)
     await memory.purge()
     remembered = {*await memory.remembered(settings.tenant), besides}
-    left = await asyncio.to_thread(_outlived, settings, since.timestamp(), remembered)
+    left = await asyncio.to_thread(_outlived, settings, since, remembered)
     return (*gone, *left)
 
 
-def _outlived(settings: Settings, since: float, besides: Collection[str]) -> list[str]:
+def _outlived(settings: Settings, since: datetime, besides: Collection[str]) -> list[str]:
     """Remove the folders of the tenant's runs, and of unfinished ones, not touched since."""
+    bucket = Bucket.of(settings)
     gone = []
     for folder in sorted((settings.data_dir / "runs").glob("*")):
         if folder.name in besides or _tenant_of(folder) not in (settings.tenant, None):
             continue
-        if max((path.stat().st_mtime for path in folder.rglob("*")), default=0.0) < since:
-            _remove_folder(folder)
-            gone.append(folder.name)
+        if (
+            max((path.stat().st_mtime for path in folder.rglob("*")), default=0.0)
+            >= since.timestamp()
+        ):
+            continue
+        # Another machine may have gone on with it.
+        touched = bucket and bucket.touched(folder.name)
+        _remove_run(folder, bucket if touched and touched < since else None)
+        gone.append(folder.name)
     return gone
 
 
@@ -105,7 +113,12 @@ def _tenant_of(folder: Path) -> str | None:
     return str(card.settings.get("tenant"))
 
 
-def _remove_folder(folder: Path) -> None:
+def _remove_run(folder: Path, bucket: Bucket | None) -> None:
+    """The bucket comes first: as long as the folder is there, the same can be repeated."""
+    if bucket is not None:
+        bucket.remove(folder.name)
+    if not folder.exists():
+        return
     try:
         shutil.rmtree(folder)
     except OSError as error:
@@ -115,10 +128,14 @@ def _remove_folder(folder: Path) -> None:
 
 
 def _remove_folders(settings: Settings, source_id: str) -> None:
-    """The recording's own folder, and those of other links to it."""
-    for folder in (settings.data_dir / "runs").glob("*"):
-        if folder.name == source_id or _is_about(folder, source_id):
-            _remove_folder(folder)
+    """The recording's own folder, and those of other links to it, here and in the bucket."""
+    runs, bucket = settings.data_dir / "runs", Bucket.of(settings)
+    others = {folder.name for folder in runs.glob("*") if _is_about(folder, source_id)}
+    if bucket is not None:
+        others.update(bucket.names(f"{source_id}/{LINKS}"))
+    # What leads to the others comes last.
+    for name in (*sorted(others - {source_id}), source_id):
+        _remove_run(runs / name, bucket)
 
 
 def _is_about(folder: Path, source_id: str) -> bool:

@@ -402,6 +402,15 @@ def only(whole: Plan, names: Collection[str]) -> Plan:
     return Plan(whole.depth, tuple(replace(stage, parallel=False) for stage in chosen))
 
 
+def up_to(whole: Plan, name: str) -> Plan:
+    """The part of a plan that makes one artifact, with what it rests on."""
+    names = {name}
+    for stage in reversed(whole.stages):
+        if stage.name in names:
+            names.update(stage.inputs)
+    return only(whole, names)
+
+
 def plan_for(depth: Depth, settings: Settings) -> Plan:
     """The plan of a run with these settings."""
     options = {option for option in Option if getattr(settings, option.value)}

@@ -29,6 +29,7 @@ class StageOutcome(Model):
 
     Attributes:
         artifact: content digest of what it left, when it left something.
+        key: under which that is kept.
         seconds: how long it took.
         missing: why there is no artifact, when there is none.
     """
@@ -37,6 +38,7 @@ class StageOutcome(Model):
     status: Literal["done", "reused", "failed", "skipped"]
     seconds: float
     artifact: str | None = None
+    key: str | None = None
     missing: Missing | None = None
 
 
@@ -46,6 +48,10 @@ def _nothing() -> dict[str, Any]:
 
 def _always(_: Any) -> bool:
     return True
+
+
+async def _as_it_is(_: Any) -> None:
+    pass
 
 
 def _ignore(_: Any) -> None:
@@ -60,6 +66,7 @@ class Work:
         kind: type of the artifact.
         do: makes it from the inputs.
         made_from: what it depends on besides its inputs (parameters, identities); may block.
+        bring: fetches what belongs to an artifact found in the store and is not here.
         holds: whether an artifact found in the store can still be used.
         then: told the artifact, made or found.
         version: to be raised when the same inputs give another result.
@@ -69,6 +76,7 @@ class Work:
     kind: type[Storable]
     do: Callable[[Inputs, Progress], Awaitable[Storable]]
     made_from: Callable[[], Mapping[str, Any]] = _nothing
+    bring: Callable[[Any], Awaitable[None]] = _as_it_is
     holds: Callable[[Any], bool] = _always
     then: Callable[[Any], None] = _ignore
     version: int = 1
@@ -85,12 +93,17 @@ class StageRunner:
         self._events = events
         self._artifacts: dict[str, Storable] = {}
         self._digests: dict[str, str] = {}
+        self._adopted: dict[str, str] = {}
         self.outcomes: dict[str, StageOutcome] = {}
         self._spans: dict[str, tuple[float, float]] = {}
 
     def artifact(self, name: str, kind: type[_A]) -> _A | None:
         """What a stage left, once it has run."""
         return Inputs(self._artifacts).find(name, kind)
+
+    def adopt(self, stage: str, key: str) -> None:
+        """Take for a stage what was made elsewhere, with another machine's means."""
+        self._adopted[stage] = key
 
     @property
     def missing(self) -> tuple[Missing, ...]:
@@ -134,15 +147,17 @@ class StageRunner:
         if absent:
             return self._skip(stage, absent)
         work = self._work[stage.name]
-        key = await self._key(stage, work)
+        key = self._adopted.get(stage.name) or await self._key(stage, work)
         if not self._run.fresh:
             found = await asyncio.to_thread(self._run.artifacts.read, stage.name, key, work.kind)
-            if found is not None and work.holds(found[0]):
-                return self._keep(stage, began, "reused", *found)
+            if found is not None:
+                await work.bring(found[0])
+                if work.holds(found[0]):
+                    return self._keep(stage, began, "reused", key, *found)
         self._emit(stage, "started")
         artifact = await self._do(stage, work, mind)
         written = await asyncio.to_thread(self._run.artifacts.write, stage.name, key, artifact)
-        return self._keep(stage, began, "done", artifact, written)
+        return self._keep(stage, began, "done", key, artifact, written)
 
     async def _key(self, stage: Stage, work: Work) -> str:
         parameters = await asyncio.to_thread(work.made_from)
@@ -178,6 +193,7 @@ class StageRunner:
         stage: Stage,
         began: float,
         status: Literal["done", "reused"],
+        key: str,
         artifact: Storable,
         digest: str,
     ) -> StageOutcome:
@@ -186,7 +202,9 @@ class StageRunner:
         self._digests[stage.name] = digest
         seconds = time.monotonic() - began
         self._emit(stage, "reused" if status == "reused" else "finished", seconds=seconds)
-        return StageOutcome(stage=stage.name, status=status, seconds=seconds, artifact=digest)
+        return StageOutcome(
+            stage=stage.name, status=status, seconds=seconds, artifact=digest, key=key
+        )
 
     def _skip(self, stage: Stage, absent: list[str]) -> StageOutcome:
         reason = f"It needs {' and '.join(absent)}, which gave no result."

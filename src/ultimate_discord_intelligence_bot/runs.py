@@ -12,23 +12,28 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import structlog
 
+from .bucket import Bucket
 from .errors import RunUnknown, StorageError, storage_error
 from .models.artifact import Artifact, Storable
-from .models.media import Locator
+from .models.media import Acquisition, CaptionFile, Locator, MediaFile
 from .settings import SECRETS, Depth, Settings
 
 _NAMESPACE = uuid.UUID("5b0f6f0e-7a55-4d6c-9a0e-6d2f0c1f8a11")
 _S = TypeVar("_S", bound=Storable)
 OF_THE_MOMENT = {"data_dir", "proxy", "cookies_file", "retention_days", *SECRETS}
-OF_THE_MOMENT |= {"concurrent_runs", "runs_per_host"}
+OF_THE_MOMENT |= {"concurrent_runs", "runs_per_host", "gpu_queue", "job_days"}
+OF_THE_MOMENT |= {"artifacts_url"}
 """Settings that may change between two runs, or hold a secret."""
+
+LINKS = "links"
+"""In a bucket, below a recording, every run that met it under another link leaves a mark."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +54,23 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         StorageError: disk full or not writable; nothing half-written stays.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which is at the path when all went well and nowhere when not.
+
+    Raises:
+        StorageError: disk full or not writable; nothing half-written stays.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -86,46 +102,114 @@ def artifact_key(stage: str, version: int, made_from: Mapping[str, Any]) -> str:
 
 
 class ArtifactStore:
-    """The artifacts of one run, as files in one folder.
+    """The artifacts of one run: files in one folder, which keeps those of a bucket at hand.
 
     Attributes:
         folder: where artifacts are written, and read.
         shared: where another run of the same recording keeps its own; only read.
+
+    Args:
+        folder: of a run, in the folder of all runs.
+        bucket: where other machines find them; what is written is there before it is here.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bucket: Bucket | None = None) -> None:
         self.folder = folder
         self.shared: Path | None = None
+        self._bucket = bucket
+        self._runs = folder.parent.parent
 
     def read(self, stage: str, key: str, kind: type[_S]) -> tuple[_S, str] | None:
-        """The artifact and its content digest, or None when it is not there or damaged."""
-        found = self._read(self.folder, stage, key, kind)
+        """The artifact and its content digest, or None when it is not there or damaged.
+
+        Raises:
+            StorageError: it is there and cannot be read.
+            ArtifactsUnreachable: it may be in the bucket, which cannot be had.
+        """
+        found = self._find(self.folder, stage, key, kind)
         if found is None and self.shared is not None:
-            return self._read(self.shared, stage, key, kind)
+            return self._find(self.shared, stage, key, kind)
         return found
 
-    def _read(self, folder: Path, stage: str, key: str, kind: type[_S]) -> tuple[_S, str] | None:
+    def _find(self, folder: Path, stage: str, key: str, kind: type[_S]) -> tuple[_S, str] | None:
         path = folder / _file_name(stage, key, kind)
         try:
             data = path.read_bytes()
-            return kind.decode(data), digest(data)
         except FileNotFoundError:
-            return None
+            data = None
         except OSError as error:
             raise StorageError(f"{path} cannot be read ({error.strerror}).") from error
+        found = None if data is None else self._decode(data, kind, str(path))
+        if found is not None or self._bucket is None:
+            return found
+        name = name_in_bucket(path, self._runs)
+        data = self._bucket.read(name)
+        found = None if data is None else self._decode(data, kind, f"{self._bucket.url} {name}")
+        if data is not None and found is not None:
+            write_atomically(path, data)
+        return found
+
+    def _decode(self, data: bytes, kind: type[_S], where: str) -> tuple[_S, str] | None:
+        try:
+            artifact = kind.decode(data)
+            if self._bucket is not None:
+                artifact = _brought_here(artifact, self._runs)
         except ValueError as error:
-            log.warning("artifact_damaged", path=str(path), reason=str(error)[:200])
+            log.warning("artifact_damaged", path=where, reason=str(error)[:200])
             return None
+        return artifact, digest(data)
 
     def write(self, stage: str, key: str, artifact: Storable) -> str:
-        """Keep an artifact; returns its content digest."""
-        data = artifact.encode()
-        write_atomically(self.folder / _file_name(stage, key, type(artifact)), data)
+        """Keep an artifact; returns its content digest.
+
+        Raises:
+            StorageError: it could not be kept.
+        """
+        path = self.folder / _file_name(stage, key, type(artifact))
+        if self._bucket is None:
+            data = artifact.encode()
+        else:
+            data = _fit_to_travel(artifact, self._runs).encode()
+            self._bucket.write(name_in_bucket(path, self._runs), data)
+        write_atomically(path, data)
         return digest(data)
 
 
 def _file_name(stage: str, key: str, kind: type[Storable]) -> str:
-    return f"{stage}-{key}{kind.suffix}"
+    name = f"{stage}-{key}{kind.suffix}"
+    if "/" in name or "\0" in name:
+        raise StorageError(f"{name!r} is no name for an artifact.")
+    return name
+
+
+def name_in_bucket(path: Path, runs: Path) -> str:
+    """A bucket is laid out like the folder of all runs."""
+    return path.relative_to(runs).as_posix()
+
+
+def _fit_to_travel(artifact: Storable, runs: Path) -> Storable:
+    """An artifact whose paths lead from the folder of all runs, wherever that is."""
+    if not isinstance(artifact, Acquisition):
+        return artifact
+    home = runs.absolute()
+
+    def place(path: Path) -> Path:
+        path = path.absolute()
+        return path.relative_to(home) if path.is_relative_to(home) else path
+
+    return artifact.moved(place)
+
+
+def _brought_here(artifact: _S, runs: Path) -> _S:
+    if not isinstance(artifact, Acquisition):
+        return artifact
+
+    def place(path: Path) -> Path:
+        if ".." in path.parts:
+            raise ValueError(f"{path} leads out of the folder of all runs")
+        return runs / path
+
+    return artifact.moved(place)
 
 
 class RunCard(Artifact):
@@ -166,8 +250,9 @@ class Run:
         self.tenant = settings.tenant
         self.id = stable_id("source", self.tenant, locator.kind, locator.value)
         self.source_id = self.id
-        self.folder = settings.data_dir / "runs" / self.id
-        self.artifacts = ArtifactStore(self.folder / "artifacts")
+        self.folder = self._runs / self.id
+        self._bucket = Bucket.of(settings)
+        self.artifacts = ArtifactStore(self.folder / "artifacts", self._bucket)
         self.media_folder = self.folder / "media"
 
     def meet(self, source_id: str) -> None:
@@ -180,9 +265,76 @@ class Run:
             self.source_id = source_id
             self.artifacts.shared = self._source_folder / "artifacts"
 
+    async def share(self, acquired: Acquisition) -> None:
+        """Give other machines the files of an acquisition; those outside of the data folder stay.
+
+        Raises:
+            ArtifactsUnreachable: the bucket cannot be had.
+        """
+        if self._bucket is None:
+            return
+        await self._leave_mark(self._bucket, acquired)
+        for file in self._that_travel(acquired):
+            await self._bucket.send(name_in_bucket(file.path, self._runs), file.path)
+
+    async def bring(self, acquired: Acquisition) -> None:
+        """Fetch the files of an acquisition that another machine made, as far as they are there.
+
+        Raises:
+            ArtifactsUnreachable: the bucket cannot be had.
+            StorageError: disk full or not writable.
+        """
+        if self._bucket is None:
+            return
+        await self._leave_mark(self._bucket, acquired)
+        for file in self._that_travel(acquired):
+            if not file.path.exists():
+                try:
+                    await self._fetch(self._bucket, file)
+                except ValueError as error:
+                    log.warning("file_not_fetched", path=str(file.path), reason=str(error))
+
+    async def publish(self, files: Iterable[Path]) -> None:
+        """Give other machines the files of the briefing.
+
+        Raises:
+            ArtifactsUnreachable: the bucket cannot be had.
+        """
+        if self._bucket is not None:
+            place = f"{self.id}/briefing/{self.depth}"
+            await asyncio.gather(
+                *(self._bucket.send(f"{place}/{file.name}", file) for file in files)
+            )
+
+    async def _leave_mark(self, bucket: Bucket, acquired: Acquisition) -> None:
+        """Whoever forgets the recording finds this run by it."""
+        if acquired.source.id != self.id:
+            mark = f"{acquired.source.id}/{LINKS}/{self.id}"
+            await asyncio.to_thread(bucket.write, mark, b"")
+
+    def _that_travel(self, acquired: Acquisition) -> list[MediaFile | CaptionFile]:
+        return [file for file in acquired.files if file.path.is_relative_to(self._runs)]
+
+    async def _fetch(self, bucket: Bucket, file: MediaFile | CaptionFile) -> None:
+        """Fetch a file; a ValueError says that it is not there, or is another one."""
+        size, content = 0, hashlib.sha256()
+        with replacing(file.path) as copy:
+            async for piece in bucket.fetch(name_in_bucket(file.path, self._runs)):
+                size += len(piece)
+                if isinstance(file, MediaFile) and size > file.size:
+                    raise ValueError("it is longer than it was")
+                content.update(piece)
+                copy.write(piece)
+            if content.hexdigest() != file.sha256:
+                raise ValueError("it is not what it was" if size else "it is not there")
+
+    @property
+    def _runs(self) -> Path:
+        return self.settings.data_dir / "runs"
+
     @property
     def _source_folder(self) -> Path:
-        return self.settings.data_dir / "runs" / self.source_id
+        return self._runs / self.source_id
 
     def leave_card(self, out: Path) -> None:
         """Tell where the briefing is, for whoever comes back to this run."""
@@ -197,8 +349,12 @@ class Run:
     @property
     def speaker_names(self) -> dict[str, str]:
         """Names that the user gave to speakers, by their label in the transcript."""
+        path = self._source_folder / "speakers.json"
         try:
-            names = json.loads((self._source_folder / "speakers.json").read_bytes())
+            data = None
+            if self._bucket is not None:
+                data = self._bucket.read(name_in_bucket(path, self._runs))
+            names = json.loads(path.read_bytes() if data is None else data)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -215,7 +371,10 @@ class Run:
             StorageError: they could not be written.
         """
         data = json.dumps(names, ensure_ascii=False, indent=1).encode()
-        write_atomically(self._source_folder / "speakers.json", data)
+        path = self._source_folder / "speakers.json"
+        if self._bucket is not None:
+            self._bucket.write(name_in_bucket(path, self._runs), data)
+        write_atomically(path, data)
 
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:

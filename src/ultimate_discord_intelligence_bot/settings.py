@@ -235,12 +235,37 @@ class Settings(BaseSettings):
             "postgresql://user:password@host/database; empty keeps them in the data folder."
         ),
     )
+    artifacts_url: str | None = Field(
+        None,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]+[a-z0-9](?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?$",
+        validation_alias="AUTOINTEL_ARTIFACTS_URL",
+        description=(
+            "An S3-compatible bucket to keep the artifacts in, for several machines: "
+            "s3://bucket/prefix; empty keeps them in the data folder. Server and keys are those of "
+            "AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION in the "
+            "environment."
+        ),
+    )
     concurrent_runs: int = Field(
         2,
         ge=1,
         le=256,
         validation_alias="AUTOINTEL_CONCURRENT_RUNS",
         description="How many jobs a worker does at the same time.",
+    )
+    job_days: int = Field(
+        30,
+        ge=0,
+        validation_alias="AUTOINTEL_JOB_DAYS",
+        description="How many days workers remember jobs that have ended; 0 means for ever.",
+    )
+    gpu_queue: bool = Field(
+        False,
+        validation_alias="AUTOINTEL_GPU_QUEUE",
+        description=(
+            "Leave speech recognition to workers of the queue gpu. They must reach the same "
+            "artifacts: the same folder, or AUTOINTEL_ARTIFACTS_URL."
+        ),
     )
     runs_per_host: int = Field(
         4,

@@ -100,6 +100,7 @@ class StageWork:
                 Acquisition,
                 self._acquire,
                 self._what_is_asked_for,
+                bring=self._run.bring,
                 holds=_media_is_there,
                 then=self._meet,
             ),
@@ -168,7 +169,9 @@ class StageWork:
 
     async def _acquire(self, inputs: Inputs, progress: Progress) -> Acquisition:
         growing = self._listen if self._run.settings.streams else None
-        return await acquisition.acquire(self._run, progress, growing)
+        acquired = await acquisition.acquire(self._run, progress, growing)
+        await self._run.share(acquired)
+        return acquired
 
     def _listen(self, growing: Growing) -> None:
         self._listening = transcription.listen(growing, self._run.settings)
@@ -206,7 +209,8 @@ class StageWork:
         transcript = inputs.need("transcription", Transcript)
         if turns := inputs.find("diarization", Diarization):
             transcript = transcription.assign(transcript, turns)
-        return transcription.rename(transcript, self._run.speaker_names)
+        names = await asyncio.to_thread(lambda: self._run.speaker_names)
+        return transcription.rename(transcript, names)
 
     # -- analysis -----------------------------------------------------------------------------
 
@@ -372,10 +376,7 @@ class StageWork:
 
 
 def _media_is_there(acquired: Acquisition) -> bool:
-    paths = [caption.path for caption in acquired.captions]
-    if acquired.media:
-        paths.append(acquired.media.path)
-    return all(path.exists() for path in paths)
+    return all(file.path.exists() for file in acquired.files)
 
 
 def _read(transcript: Transcript, progress: Progress) -> Vectors:

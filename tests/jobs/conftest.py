@@ -80,6 +80,9 @@ class Process:
         environment = os.environ | {"AUTOINTEL_DATA_DIR": str(settings.data_dir)}
         if settings.database_url:
             environment["AUTOINTEL_DATABASE_URL"] = settings.database_url.get_secret_value()
+        environment["AUTOINTEL_GPU_QUEUE"] = str(settings.gpu_queue)
+        environment["AUTOINTEL_WHISPER_MODEL"] = settings.whisper_model
+        environment["AUTOINTEL_RUNS_PER_HOST"] = str(settings.runs_per_host)
         self.popen = subprocess.Popen(
             [sys.executable, _PROCESS, log, str(concurrency), queues],
             env=environment,

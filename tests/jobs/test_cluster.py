@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures_whisper import build_tiny_whisper
 from tests.jobs.conftest import (
     Process,
     all_ended,
@@ -20,6 +21,7 @@ from tests.jobs.conftest import (
     until_a_stage_is_done,
     wait_for,
 )
+from tests.media import make_voice
 from tests.postgres_server import POSTGRES_MARKS, Postgres
 from ultimate_discord_intelligence_bot.errors import JobsUnreachable
 from ultimate_discord_intelligence_bot.jobs.board import Board
@@ -149,6 +151,40 @@ def test_only_the_workers_of_a_queue_take_its_jobs(
     one = workers(queues="runs")
     [view] = wait_for(board, all_ended)
     assert (view.status, view.worker) == ("complete", one.name)
+
+
+def test_speech_is_recognised_by_the_worker_that_can(
+    board: Board, log: Path, workers: Start, settings: Settings, tmp_path: Path
+) -> None:
+    """Of two workers one has a speech model, and takes nothing but speech."""
+    model = build_tiny_whisper(tmp_path / "whisper")
+    voice = make_voice(tmp_path / "talk.wav", [(0.5, 4.0)], 6.0)
+    put(board, voice)
+    put(board, talk(tmp_path, "bees"))
+    here = workers(settings=settings.model_copy(update={"gpu_queue": True}))
+    there = workers(
+        queues="gpu", settings=settings.model_copy(update={"whisper_model": str(model)})
+    )
+    found = wait_for(board, all_ended)
+    assert {(view.status, view.worker) for view in found} == {("complete", here.name)}
+    [spoken] = [view for view in found if view.job.url == str(voice)]
+    assert report_of(spoken)["transcript"]["origin"] == "speech recognition"
+    heard = [line.split() for line in log.read_text().splitlines() if "transcription" in line]
+    pids = {(run == spoken.outcome.run_id, int(pid)) for _, run, _, pid in heard if spoken.outcome}
+    assert pids == {(True, there.popen.pid), (False, here.popen.pid)}
+    assert max(stages_done(log).values()) == 1
+
+
+def test_who_waits_for_speech_can_be_cancelled(
+    board: Board, workers: Start, settings: Settings, tmp_path: Path
+) -> None:
+    job_id = put(board, make_voice(tmp_path / "talk.wav", [(0.5, 4.0)], 6.0))
+    workers(settings=settings.model_copy(update={"gpu_queue": True}))
+    wait_for(board, lambda _: any(s.stage == "acquisition" for s in board.stages(job_id)))
+    time.sleep(1)
+    board.cancel([job_id])
+    [view] = wait_for(board, all_ended)
+    assert view.status == "cancelled"
 
 
 def test_a_lock_says_who_is_alive(postgres: Postgres, settings: Settings) -> None:

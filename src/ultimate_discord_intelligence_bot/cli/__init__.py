@@ -164,6 +164,24 @@ def worker_command(
     raise typer.Exit(worker(names, concurrency=concurrency, patience=patience))
 
 
+@app.command("serve")
+def serve_command(
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Jobs at a time; by default AUTOINTEL_CONCURRENT_RUNS."),
+    ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(min=0, help="Seconds that jobs may take to end after SIGTERM or Ctrl-C."),
+    ] = 3600,
+) -> None:
+    """Everything that one machine needs in one process: a worker for all queues."""
+    from ..jobs.database import QUEUES
+    from .worker import worker
+
+    raise typer.Exit(worker(QUEUES, concurrency=concurrency, patience=patience))
+
+
 jobs = typer.Typer(help="What is waiting, being done and done.")
 app.add_typer(jobs, name="jobs", no_args_is_help=True)
 
@@ -197,6 +215,19 @@ def show_job_command(
     from .jobs import show
 
     raise typer.Exit(show(job, as_json=json))
+
+
+@jobs.command("prune")
+def prune_jobs_command(
+    days: Annotated[
+        int | None, typer.Option(min=0, help="By default AUTOINTEL_JOB_DAYS.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Forget jobs that ended so many days ago; briefings and the memory stay."""
+    from .jobs import prune
+
+    raise typer.Exit(prune(days, as_json=json))
 
 
 @jobs.command("cancel")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich import box
@@ -82,6 +83,20 @@ def retry(names: Sequence[str], *, batch: str | None, as_json: bool) -> int:
         return _told([view.id for view in again], "put up again", as_json=as_json)
 
 
+def prune(days: int | None, *, as_json: bool) -> int:
+    """Forget jobs that ended long ago; returns the exit code."""
+    with orderly_exit():
+        settings = _settings()
+        kept = settings.job_days if days is None else days
+        with Board(settings) as board:
+            gone = board.prune(datetime.now(UTC) - timedelta(days=kept))
+        if as_json:
+            _print({"jobs": gone})
+        else:
+            stdout.print(f"{counted(gone, 'job')} forgotten.")
+        return Exit.COMPLETE
+
+
 def _settings() -> Settings:
     settings = load_settings()
     configure_logging(settings.log_level)
@@ -106,8 +121,9 @@ def _told(ids: Sequence[str], done: str, *, as_json: bool) -> int:
 
 def _table(found: Sequence[JobView]) -> Table:
     table = Table(box=box.SIMPLE, show_edge=False)
-    for heading in ("job", "status", "depth", "took", "recording"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("job", "status", "depth", "took"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("recording", overflow="fold")
     for view in found:
         took = clock(view.seconds) if view.seconds is not None else ""
         name = view.outcome.title if view.outcome else view.job.url

@@ -134,12 +134,12 @@ class Board(Closing):
     def cancel(self, ids: Iterable[str]) -> None:
         """Take jobs back: those that wait never begin, those that run end within two seconds."""
         with self._in_our_words():
-            self._client.cancel_workflows(list(ids))
+            self._client.cancel_workflows(list(ids), cancel_children=True)
 
     def again(self, view: JobView, *, priority: int = MIDDLE) -> None:
         """Try a job again that failed, was cancelled or is parked; what was finished is reused."""
         with self._in_our_words():
-            self._client.delete_workflow(view.id)
+            self._client.delete_workflow(view.id, delete_children=True)
         self.put(view.job, view.id, priority=priority)
 
     def prune(self, before: datetime) -> int:

@@ -11,21 +11,23 @@ import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from dbos import DBOS, StepReservation
+from dbos import DBOS, StepReservation, WorkflowHandleAsync
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult
 from ..closing import Closing
 from ..errors import JobsUnreachable, StageCrashed, WorkerRunning, storage_error
 from ..events import EventStream
+from ..models.media import Acquisition
 from ..plans import EVERY_STAGE
-from ..runner import StageOutcome
+from ..runner import StageOutcome, StageRunner
 from ..settings import Settings
-from .board import WORKFLOW
-from .database import QUEUES, RUNS, VERSION, configuration, is_local, unreachable
+from .board import WORKFLOW, Board
+from .database import GPU, QUEUES, RUNS, VERSION, configuration, is_local, unreachable
 from .job import Done, Job, Outcome
 from .lease import Leases, open_leases
 
@@ -35,12 +37,15 @@ if TYPE_CHECKING:
 TRIES = 3
 """How many processes may die over a job before it is parked."""
 
+LISTEN, SPEECH = "listen", "transcription"
+
 _SWEEP_S = 2.0
 _GRACE_S = 6.0
 """How long the lock of a worker must be free before it counts as dead: a database that was
 restarted has forgotten every lock, and its holders take them again."""
 
 _POLL_S = 0.2
+_TIDY_S = 3600.0
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +80,7 @@ class Worker(Closing):
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.settings = settings
         self.events = events or EventStream()
+        self._hands_over = settings.gpu_queue and GPU not in queues
         self._ended = threading.Event()
         self._suspects: dict[str, float] = {}
         self._leases = self._launch(queues, concurrency or settings.concurrent_runs)
@@ -106,9 +112,11 @@ class Worker(Closing):
         """
 
         async def as_step(
-            stage: str, run: Callable[[], Awaitable[StageOutcome]]
+            stage: str, run: Callable[[], Awaitable[StageOutcome]], runner: StageRunner
         ) -> StageOutcome | None:
             made: list[StageOutcome] = []
+            if stage == SPEECH and self._hands_over and _is_sound(runner):
+                runner.adopt(stage, await _elsewhere(job))
 
             async def step() -> dict[str, Any]:
                 made.append(await run())
@@ -118,9 +126,8 @@ class Worker(Closing):
             return made[0] if made else None
 
         began = time.monotonic()
-        settings = self.settings.model_copy(update={"tenant": job.tenant})
         orchestrator = AutonomousIntelligenceOrchestrator(
-            settings, events=self.events, allow_files=job.files, around=as_step
+            self._settings_for(job), events=self.events, allow_files=job.files, around=as_step
         )
         result = await orchestrator.execute_autonomous_intelligence_workflow(
             job.url, job.depth, out=job.out
@@ -128,6 +135,26 @@ class Worker(Closing):
         if result.error is not None:
             raise result.error
         return _outcome(result, time.monotonic() - began)
+
+    async def listen(self, job: Job) -> str:
+        """Recognise the speech of a job whose other stages are done elsewhere.
+
+        Returns:
+            The key of the artifact.
+        """
+        orchestrator = AutonomousIntelligenceOrchestrator(
+            self._settings_for(job), events=self.events, allow_files=job.files
+        )
+        outcome = await orchestrator.work_ahead(job.url, job.depth, SPEECH)
+        if outcome.key is None:
+            raise StageCrashed("The speech recognition left nothing.")
+        return outcome.key
+
+    def _settings_for(self, job: Job) -> Settings:
+        own: dict[str, Any] = {"tenant": job.tenant}
+        if self._hands_over:  # listening while it is downloaded would be listening here
+            own["enable_streamed_transcription"] = False
+        return self.settings.model_copy(update=own)
 
     # -- beginning --------------------------------------------------------------------------
 
@@ -159,14 +186,25 @@ class Worker(Closing):
     # -- the jobs of the dead -----------------------------------------------------------------
 
     def _sweep(self) -> None:
+        tidied = float("-inf")
         while not self._ended.wait(_SWEEP_S):
             try:
+                if time.monotonic() - tidied > _TIDY_S:
+                    self._tidy()
+                    tidied = time.monotonic()
                 if not self._leases.hold():
                     log.warning("lease_lost", worker=self.name)
                 self._take_over()
             except (JobsUnreachable, SQLAlchemyError) as error:
                 self._suspects.clear()
                 log.warning("jobs_unreachable", reason=str(error)[:200])
+
+    def _tidy(self) -> None:
+        """Forget jobs that ended long ago."""
+        if days := self.settings.job_days:
+            with Board(self.settings) as board:
+                gone = board.prune(datetime.now(UTC) - timedelta(days=days))
+            log.info("jobs_pruned", jobs=gone)
 
     def _take_over(self) -> None:
         begun = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
@@ -197,7 +235,7 @@ def _adopt(begun: Collection[WorkflowStatus]) -> None:
             view = DBOS.get_workflow_status(old.workflow_id)
             if view is None or view.status != "PENDING" or view.input is None:
                 continue
-            DBOS.delete_workflow(old.workflow_id)
+            DBOS.delete_workflow(old.workflow_id, delete_children=True)
             DBOS.enqueue_workflow_with_options(
                 {
                     "workflow_name": WORKFLOW,
@@ -218,6 +256,37 @@ async def run_job(document: dict[str, Any]) -> dict[str, Any]:
         raise StageCrashed("A job was begun in a process that has no worker.")
     outcome = await _here.conduct(Job.model_validate(document), steps)
     return outcome.model_dump(mode="json")
+
+
+@DBOS.workflow(name=LISTEN, max_recovery_attempts=TRIES - 1)
+async def listen_to(document: dict[str, Any]) -> str:
+    """The speech recognition of a job, in a worker made for it."""
+
+    async def step() -> str:
+        if _here is None:
+            raise StageCrashed("A job was begun in a process that has no worker.")
+        return await _here.listen(Job.model_validate(document))
+
+    return await DBOS.run_step_async({"name": SPEECH, "preemptible": True}, step)
+
+
+async def _elsewhere(job: Job) -> str:
+    """The key of what a worker of the other queue has heard."""
+    handle: WorkflowHandleAsync[str] = await DBOS.enqueue_workflow_with_options_async(
+        {
+            "workflow_name": LISTEN,
+            "queue_name": GPU,
+            "queue_partition_key": job.host,
+        },
+        job.model_dump(mode="json"),
+    )
+    return await handle.get_result(polling_interval_sec=_POLL_S)
+
+
+def _is_sound(runner: StageRunner) -> bool:
+    """Whether there are no captions that say what is spoken."""
+    acquired = runner.artifact("acquisition", Acquisition)
+    return acquired is not None and not acquired.captions
 
 
 def _done(outcome: StageOutcome) -> Done:

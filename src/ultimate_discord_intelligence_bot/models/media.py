@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .artifact import Artifact, Model
@@ -107,6 +108,23 @@ class Acquisition(Artifact):
     media: MediaFile | None = None
     captions: tuple[CaptionFile, ...] = ()
     acquired_at: datetime
+
+    @property
+    def files(self) -> tuple[MediaFile | CaptionFile, ...]:
+        """All that lies on disk."""
+        return (self.media, *self.captions) if self.media else self.captions
+
+    def moved(self, place: Callable[[Path], Path]) -> Self:
+        """The same with its files elsewhere.
+
+        Args:
+            place: where a path leads now.
+        """
+        media, *captions = (
+            each and each.model_copy(update={"path": place(each.path)})
+            for each in (self.media, *self.captions)
+        )
+        return self.model_copy(update={"media": media, "captions": tuple(captions)})
 
 
 class ListItem(Model):

@@ -1,0 +1,218 @@
+"""A bucket in which several machines keep what their runs make: anything that speaks S3."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, unquote, urlsplit
+
+from .errors import ArtifactsUnreachable, StorageError
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+    from obstore.store import ObjectStore
+
+_LONGEST_KEY = 1024
+"""Bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_RETRIES = 8
+_PARTS = 4
+"""How many parts of a file are on their way at the same time, 5 MiB each."""
+
+_PIECE = 1 << 20
+_REFUSALS = {
+    "NoSuchBucket": "there is no such bucket",
+    "AccessDenied": "the key may not do that",
+    "InvalidAccessKeyId": "the key is not known there",
+    "SignatureDoesNotMatch": "the secret key is wrong",
+    "ExpiredToken": "the key has expired",
+}
+"""The codes of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html that a setting
+mends, in our words."""
+
+
+class Bucket:
+    """The part of a bucket that holds runs.
+
+    Names are paths such as ``ID/artifacts/FILE``; whatever they are, they stay in that part. An
+    object is there as a whole or not at all. Everything raises ArtifactsUnreachable when the
+    bucket cannot be had, after some tries.
+
+    Attributes:
+        url: as the setting names it.
+    """
+
+    def __init__(self, url: str, connect: Callable[[], ObjectStore]) -> None:
+        self.url = url
+        self._connect = connect
+        prefix = url.partition("://")[2].partition("/")[2].strip("/")
+        self._root = f"{prefix}/runs" if prefix else "runs"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self | None:
+        """The bucket that the settings name, if any; it is reached for when it is first used."""
+        if settings.artifacts_url is None:
+            return None
+        name = urlsplit(settings.artifacts_url).netloc
+        return cls(settings.artifacts_url, partial(_connect, name, settings.network_timeout))
+
+    def read(self, name: str) -> bytes | None:
+        """What an object holds, or None when there is none. Blocks."""
+        import obstore
+
+        key = self._key(name)
+        with self._reached():
+            try:
+                return bytes(obstore.get(self._store, key).bytes())
+            except FileNotFoundError as error:
+                _only_the_object(error)
+                return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Keep an object in place of the one of that name; it is durable afterwards. Blocks."""
+        import obstore
+
+        key = self._key(name)
+        with self._reached():
+            obstore.put(self._store, key, data)
+
+    async def send(self, name: str, path: Path) -> None:
+        """Keep a file, however large, as an object.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        import obstore
+
+        key = self._key(name)
+        if not os.access(path, os.R_OK):
+            raise StorageError(f"{path} cannot be read.")
+        with self._reached():
+            await obstore.put_async(self._store, key, path, max_concurrency=_PARTS)
+
+    async def fetch(self, name: str) -> AsyncIterator[bytes]:
+        """What an object holds, piece by piece; nothing when there is no such object."""
+        import obstore
+
+        key = self._key(name)
+        with self._reached():
+            try:
+                found = await obstore.get_async(self._store, key)
+            except FileNotFoundError as error:
+                _only_the_object(error)
+                return
+            async for piece in found.stream(min_chunk_size=_PIECE):
+                yield bytes(piece)
+
+    def names(self, under: str) -> list[str]:
+        """The names of all objects below a name, relative to it. Blocks."""
+        start = len(self._key(under)) + 1
+        return [unquote(each["path"][start:]) for each in self._list(under)]
+
+    def touched(self, under: str) -> datetime | None:
+        """When an object below a name was last written; None when there is none. Blocks."""
+        return max((each["last_modified"] for each in self._list(under)), default=None)
+
+    def remove(self, under: str) -> None:
+        """Remove all objects below a name. Blocks.
+
+        Raises:
+            StorageError: something is still there.
+        """
+        import obstore
+
+        keys = [each["path"] for each in self._list(under)]
+        if not keys:
+            return
+        with self._reached():
+            obstore.delete(self._store, keys)
+        if left := self._list(under):
+            raise StorageError(
+                f"{len(left)} objects are still there, such as {left[0]['path']} in {self.url}.",
+                "Allow the key to delete objects, and repeat.",
+            )
+
+    @cached_property
+    def _store(self) -> ObjectStore:
+        return self._connect()
+
+    def _list(self, under: str) -> list[ObjectMeta]:
+        import obstore
+
+        key = self._key(under)
+        with self._reached():
+            return [each for page in obstore.list(self._store, key) for each in page]
+
+    def _key(self, name: str) -> str:
+        parts = name.split("/")
+        try:
+            key = "/".join([self._root, *(quote(part, safe="") for part in parts)])
+        except UnicodeEncodeError as error:
+            raise StorageError(f"{name!r} is no name that a bucket can keep.") from error
+        if not {"", ".", ".."}.isdisjoint(parts) or len(key) > _LONGEST_KEY:
+            raise StorageError(f"{name[:200]!r} is no name that a bucket can keep.")
+        return key
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        from obstore.exceptions import BaseError
+
+        try:
+            yield
+        except (BaseError, OSError, ValueError) as error:
+            raise ArtifactsUnreachable(
+                f"The artifacts at {self.url} cannot be reached: {_reason(error)}."
+            ) from error
+
+
+def _connect(name: str, patience: float) -> ObjectStore:
+    """Open a bucket with the keys and the endpoint of the environment.
+
+    Args:
+        name: of the bucket.
+        patience: seconds of silence after which a connection is given up.
+    """
+    from obstore.store import S3Store
+
+    endpoint = next(filter(None, map(os.environ.get, _ENDPOINTS)), "https://")
+    if not re.match(r"https?://[^\s/]*", endpoint):
+        raise ArtifactsUnreachable(
+            f"AWS_ENDPOINT_URL={endpoint!r} is no address.",
+            "Set it to that of your server, such as https://s3.example.org, or to none for "
+            "Amazon's own.",
+        )
+    silence = timedelta(seconds=patience)
+    return S3Store(
+        name,
+        client_options={
+            "allow_http": endpoint.startswith("http://"),
+            "connect_timeout": silence,
+            "read_timeout": 3 * silence,
+            "timeout": timedelta(hours=4),
+        },
+        retry_config={"max_retries": _RETRIES, "retry_timeout": 3 * silence},
+    )
+
+
+def _only_the_object(error: FileNotFoundError) -> None:
+    """Tell an object that is not there from a bucket that is not there."""
+    if "NoSuchBucket" in str(error):
+        raise error
+
+
+def _reason(error: Exception) -> str:
+    """Why, in one short line, from what the store says in many."""
+    said = str(error).partition("Debug source")[0]
+    if code := re.search(r"<Code>(\w+)</Code>", said):
+        return _REFUSALS.get(code[1], f"the server answers {code[1]}")
+    if "169.254." in said:
+        return "no key is set, and this machine has no role"
+    return " ".join(said.rpartition(" - ")[2].split()).strip(" .")[:200]
