@@ -40,18 +40,20 @@ mends, in our words."""
 
 
 class Bucket:
-    """The part of a bucket that holds runs.
+    """The part of a bucket that mirrors the folder of all runs.
 
-    Names are paths such as ``ID/artifacts/FILE``; whatever they are, they stay in that part. An
-    object is there as a whole or not at all. Everything raises ArtifactsUnreachable when the
-    bucket cannot be had, after some tries.
+    An object goes by the path that it has, or would have, in that folder; nothing else can be
+    reached. It is there as a whole or not at all. Everything raises ArtifactsUnreachable when the
+    bucket cannot be had, after some tries, and StorageError for a path that it cannot hold.
 
     Attributes:
         url: as the setting names it.
+        folder: of all runs.
     """
 
-    def __init__(self, url: str, connect: Callable[[], ObjectStore]) -> None:
+    def __init__(self, url: str, folder: Path, connect: Callable[[], ObjectStore]) -> None:
         self.url = url
+        self.folder = folder
         self._connect = connect
         prefix = url.partition("://")[2].partition("/")[2].strip("/")
         self._root = f"{prefix}/runs" if prefix else "runs"
@@ -62,13 +64,14 @@ class Bucket:
         if settings.artifacts_url is None:
             return None
         name = urlsplit(settings.artifacts_url).netloc
-        return cls(settings.artifacts_url, partial(_connect, name, settings.network_timeout))
+        connect = partial(_connect, name, settings.network_timeout)
+        return cls(settings.artifacts_url, settings.data_dir / "runs", connect)
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, path: Path) -> bytes | None:
         """What an object holds, or None when there is none. Blocks."""
         import obstore
 
-        key = self._key(name)
+        key = self._key(path)
         with self._reached():
             try:
                 return bytes(obstore.get(self._store, key).bytes())
@@ -76,33 +79,33 @@ class Bucket:
                 _only_the_object(error)
                 return None
 
-    def write(self, name: str, data: bytes) -> None:
-        """Keep an object in place of the one of that name; it is durable afterwards. Blocks."""
+    def write(self, path: Path, data: bytes) -> None:
+        """Keep an object in place of the one that is there; it is durable afterwards. Blocks."""
         import obstore
 
-        key = self._key(name)
+        key = self._key(path)
         with self._reached():
             obstore.put(self._store, key, data)
 
-    async def send(self, name: str, path: Path) -> None:
-        """Keep a file, however large, as an object.
+    async def send(self, path: Path, file: Path) -> None:
+        """Keep what a file holds, however large, as an object.
 
         Raises:
             StorageError: the file cannot be read.
         """
         import obstore
 
-        key = self._key(name)
-        if not os.access(path, os.R_OK):
-            raise StorageError(f"{path} cannot be read.")
+        key = self._key(path)
+        if not os.access(file, os.R_OK):
+            raise StorageError(f"{file} cannot be read.")
         with self._reached():
-            await obstore.put_async(self._store, key, path, max_concurrency=_PARTS)
+            await obstore.put_async(self._store, key, file, max_concurrency=_PARTS)
 
-    async def fetch(self, name: str) -> AsyncIterator[bytes]:
+    async def fetch(self, path: Path) -> AsyncIterator[bytes]:
         """What an object holds, piece by piece; nothing when there is no such object."""
         import obstore
 
-        key = self._key(name)
+        key = self._key(path)
         with self._reached():
             try:
                 found = await obstore.get_async(self._store, key)
@@ -112,29 +115,29 @@ class Bucket:
             async for piece in found.stream(min_chunk_size=_PIECE):
                 yield bytes(piece)
 
-    def names(self, under: str) -> list[str]:
-        """The names of all objects below a name, relative to it. Blocks."""
-        start = len(self._key(under)) + 1
-        return [unquote(each["path"][start:]) for each in self._list(under)]
+    def names(self, folder: Path) -> set[str]:
+        """The names of what lies in a folder. Blocks."""
+        start = len(self._key(folder)) + 1
+        return {unquote(each["path"][start:].partition("/")[0]) for each in self._list(folder)}
 
-    def touched(self, under: str) -> datetime | None:
-        """When an object below a name was last written; None when there is none. Blocks."""
-        return max((each["last_modified"] for each in self._list(under)), default=None)
+    def touched(self, folder: Path) -> datetime | None:
+        """When something in a folder was last written; None when it is empty. Blocks."""
+        return max((each["last_modified"] for each in self._list(folder)), default=None)
 
-    def remove(self, under: str) -> None:
-        """Remove all objects below a name. Blocks.
+    def remove(self, folder: Path) -> None:
+        """Remove a folder with all that it holds. Blocks.
 
         Raises:
             StorageError: something is still there.
         """
         import obstore
 
-        keys = [each["path"] for each in self._list(under)]
+        keys = [each["path"] for each in self._list(folder)]
         if not keys:
             return
         with self._reached():
             obstore.delete(self._store, keys)
-        if left := self._list(under):
+        if left := self._list(folder):
             raise StorageError(
                 f"{len(left)} objects are still there, such as {left[0]['path']} in {self.url}.",
                 "Allow the key to delete objects, and repeat.",
@@ -144,21 +147,21 @@ class Bucket:
     def _store(self) -> ObjectStore:
         return self._connect()
 
-    def _list(self, under: str) -> list[ObjectMeta]:
+    def _list(self, folder: Path) -> list[ObjectMeta]:
         import obstore
 
-        key = self._key(under)
+        key = self._key(folder)
         with self._reached():
             return [each for page in obstore.list(self._store, key) for each in page]
 
-    def _key(self, name: str) -> str:
-        parts = name.split("/")
+    def _key(self, path: Path) -> str:
         try:
+            parts = path.relative_to(self.folder).parts
             key = "/".join([self._root, *(quote(part, safe="") for part in parts)])
-        except UnicodeEncodeError as error:
-            raise StorageError(f"{name!r} is no name that a bucket can keep.") from error
-        if not {"", ".", ".."}.isdisjoint(parts) or len(key) > _LONGEST_KEY:
-            raise StorageError(f"{name[:200]!r} is no name that a bucket can keep.")
+        except ValueError:
+            key = ""
+        if not key or not parts or ".." in parts or len(key) > _LONGEST_KEY:
+            raise StorageError(f"{str(path)[:200]!r} is no path that a bucket can hold.")
         return key
 
     @contextmanager

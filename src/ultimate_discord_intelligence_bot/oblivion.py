@@ -98,7 +98,7 @@ def _outlived(settings: Settings, since: datetime, besides: Collection[str]) -> 
         ):
             continue
         # Another machine may have gone on with it.
-        touched = bucket and bucket.touched(folder.name)
+        touched = bucket and bucket.touched(folder)
         _remove_run(folder, bucket if touched and touched < since else None)
         gone.append(folder.name)
     return gone
@@ -116,7 +116,7 @@ def _tenant_of(folder: Path) -> str | None:
 def _remove_run(folder: Path, bucket: Bucket | None) -> None:
     """The bucket comes first: as long as the folder is there, the same can be repeated."""
     if bucket is not None:
-        bucket.remove(folder.name)
+        bucket.remove(folder)
     if not folder.exists():
         return
     try:
@@ -132,7 +132,7 @@ def _remove_folders(settings: Settings, source_id: str) -> None:
     runs, bucket = settings.data_dir / "runs", Bucket.of(settings)
     others = {folder.name for folder in runs.glob("*") if _is_about(folder, source_id)}
     if bucket is not None:
-        others.update(bucket.names(f"{source_id}/{LINKS}"))
+        others.update(bucket.names(runs / source_id / LINKS))
     # What leads to the others comes last.
     for name in (*sorted(others - {source_id}), source_id):
         _remove_run(runs / name, bucket)

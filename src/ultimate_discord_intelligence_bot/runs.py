@@ -117,7 +117,6 @@ class ArtifactStore:
         self.folder = folder
         self.shared: Path | None = None
         self._bucket = bucket
-        self._runs = folder.parent.parent
 
     def read(self, stage: str, key: str, kind: type[_S]) -> tuple[_S, str] | None:
         """The artifact and its content digest, or None when it is not there or damaged.
@@ -142,9 +141,8 @@ class ArtifactStore:
         found = None if data is None else self._decode(data, kind, str(path))
         if found is not None or self._bucket is None:
             return found
-        name = name_in_bucket(path, self._runs)
-        data = self._bucket.read(name)
-        found = None if data is None else self._decode(data, kind, f"{self._bucket.url} {name}")
+        data = self._bucket.read(path)
+        found = None if data is None else self._decode(data, kind, f"{self._bucket.url}: {path}")
         if data is not None and found is not None:
             write_atomically(path, data)
         return found
@@ -153,7 +151,7 @@ class ArtifactStore:
         try:
             artifact = kind.decode(data)
             if self._bucket is not None:
-                artifact = _brought_here(artifact, self._runs)
+                artifact = _brought_here(artifact, self._bucket.folder)
         except ValueError as error:
             log.warning("artifact_damaged", path=where, reason=str(error)[:200])
             return None
@@ -169,8 +167,8 @@ class ArtifactStore:
         if self._bucket is None:
             data = artifact.encode()
         else:
-            data = _fit_to_travel(artifact, self._runs).encode()
-            self._bucket.write(name_in_bucket(path, self._runs), data)
+            data = _fit_to_travel(artifact, self._bucket.folder).encode()
+            self._bucket.write(path, data)
         write_atomically(path, data)
         return digest(data)
 
@@ -180,11 +178,6 @@ def _file_name(stage: str, key: str, kind: type[Storable]) -> str:
     if "/" in name or "\0" in name:
         raise StorageError(f"{name!r} is no name for an artifact.")
     return name
-
-
-def name_in_bucket(path: Path, runs: Path) -> str:
-    """A bucket is laid out like the folder of all runs."""
-    return path.relative_to(runs).as_posix()
 
 
 def _fit_to_travel(artifact: Storable, runs: Path) -> Storable:
@@ -275,7 +268,7 @@ class Run:
             return
         await self._leave_mark(self._bucket, acquired)
         for file in self._that_travel(acquired):
-            await self._bucket.send(name_in_bucket(file.path, self._runs), file.path)
+            await self._bucket.send(file.path, file.path)
 
     async def bring(self, acquired: Acquisition) -> None:
         """Fetch the files of an acquisition that another machine made, as far as they are there.
@@ -301,15 +294,13 @@ class Run:
             ArtifactsUnreachable: the bucket cannot be had.
         """
         if self._bucket is not None:
-            place = f"{self.id}/briefing/{self.depth}"
-            await asyncio.gather(
-                *(self._bucket.send(f"{place}/{file.name}", file) for file in files)
-            )
+            place = self.folder / "briefing" / self.depth
+            await asyncio.gather(*(self._bucket.send(place / file.name, file) for file in files))
 
     async def _leave_mark(self, bucket: Bucket, acquired: Acquisition) -> None:
         """Whoever forgets the recording finds this run by it."""
         if acquired.source.id != self.id:
-            mark = f"{acquired.source.id}/{LINKS}/{self.id}"
+            mark = self._runs / acquired.source.id / LINKS / self.id
             await asyncio.to_thread(bucket.write, mark, b"")
 
     def _that_travel(self, acquired: Acquisition) -> list[MediaFile | CaptionFile]:
@@ -319,7 +310,7 @@ class Run:
         """Fetch a file; a ValueError says that it is not there, or is another one."""
         size, content = 0, hashlib.sha256()
         with replacing(file.path) as copy:
-            async for piece in bucket.fetch(name_in_bucket(file.path, self._runs)):
+            async for piece in bucket.fetch(file.path):
                 size += len(piece)
                 if isinstance(file, MediaFile) and size > file.size:
                     raise ValueError("it is longer than it was")
@@ -353,7 +344,7 @@ class Run:
         try:
             data = None
             if self._bucket is not None:
-                data = self._bucket.read(name_in_bucket(path, self._runs))
+                data = self._bucket.read(path)
             names = json.loads(path.read_bytes() if data is None else data)
         except FileNotFoundError:
             return {}
@@ -373,7 +364,7 @@ class Run:
         data = json.dumps(names, ensure_ascii=False, indent=1).encode()
         path = self._source_folder / "speakers.json"
         if self._bucket is not None:
-            self._bucket.write(name_in_bucket(path, self._runs), data)
+            self._bucket.write(path, data)
         write_atomically(path, data)
 
     @asynccontextmanager
