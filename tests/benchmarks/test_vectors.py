@@ -27,7 +27,7 @@ from ultimate_discord_intelligence_bot.runs import stable_id
 
 DIMENSION, WORDS, VOCABULARY = 384, 12, 20_000
 SOURCE = 1_000
-SIZES = (1_000, 10_000, 100_000)
+SIZES = (1_000, 10_000)
 WRITTEN, ROUNDS = 2_000, 5
 QUESTIONS, LIMIT = 200, 20
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from tests.jobs.conftest import talk
 from tests.web import Web, serve
+from ultimate_discord_intelligence_bot.cli import app
 
 AUTOINTEL = str(Path(sys.executable).with_name("autointel"))
 
@@ -32,16 +34,17 @@ def start(data_dir: Path, *words: str, **more: Any) -> subprocess.Popen[str]:
     )
 
 
-def autointel(data_dir: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    with start(data_dir, *words) as process:
-        out, err = process.communicate(given, timeout=120)
-    assert "Traceback" not in err
-    return subprocess.CompletedProcess(words, process.returncode, out, err)
+def autointel(data_dir: Path, *words: str, given: str = "") -> Result:
+    """A command that is not to be interrupted, in this process."""
+    environment = {"AUTOINTEL_DATA_DIR": str(data_dir), "AUTOINTEL_DOWNLOAD_RETRIES": "0"}
+    done = CliRunner().invoke(app, words, input=given, env=environment)
+    assert "Traceback" not in done.stderr
+    return done
 
 
 def answered(data_dir: Path, *words: str) -> Any:
     told = autointel(data_dir, *words, "--json")
-    assert told.returncode == 0, told.stderr
+    assert told.exit_code == 0, told.stderr
     return json.loads(told.stdout)
 
 
@@ -59,7 +62,7 @@ def test_a_list_is_done_and_a_broken_link_costs_only_itself(
     links = tmp_path / "links.txt"
     links.write_text(f"# talks\n{web.url}/ants.vtt\n{web.url}/bees.vtt deep\n{web.url}/no.vtt\nx\n")
     told = autointel(data_dir, "batch", str(links))
-    assert told.returncode == 4
+    assert told.exit_code == 4
     assert "3 recordings: 2 complete, 1 failed." in told.stdout
     assert "line 5" in told.stderr
     [page] = (data_dir / "batches").glob("links-*/index.html")
@@ -70,7 +73,7 @@ def test_a_list_is_done_and_a_broken_link_costs_only_itself(
     talk(tmp_path / "www", "no")
     links.write_text(links.read_text().removesuffix("x\n"))
     again = autointel(data_dir, "batch", str(links), "--retry-failed", "--json")
-    assert again.returncode == 0
+    assert again.exit_code == 0
     document = json.loads(again.stdout)
     assert document["statuses"]["complete"] == 3
     assert document["batch"] == page.parent.name
@@ -81,7 +84,7 @@ def test_links_come_from_a_pipe_as_well(web: Web, data_dir: Path, tmp_path: Path
     out = tmp_path / "out"
     given = json.dumps({"url": f"{web.url}/ants.vtt", "depth": "deep"}) + "\n"
     told = autointel(data_dir, "batch", "-", "--out", str(out), given=given)
-    assert told.returncode == 0, told.stderr
+    assert told.exit_code == 0, told.stderr
     [report] = out.glob("*/report.json")
     assert json.loads(report.read_text())["depth"] == "deep"
 
@@ -154,8 +157,8 @@ def test_what_cannot_be_done_is_said(data_dir: Path, tmp_path: Path) -> None:
         (("worker", "--queues", "other"), 5, "no queue called other"),
     ):
         told = autointel(data_dir, *words)
-        assert (told.returncode, reason in told.stderr) == (code, True), (words, told.stderr)
-    assert autointel(data_dir, "jobs", "list").returncode == 0
+        assert (told.exit_code, reason in told.stderr) == (code, True), (words, told.stderr)
+    assert autointel(data_dir, "jobs", "list").exit_code == 0
     assert "autointel batch" in autointel(data_dir, "jobs", "list").stderr
     empty = autointel(data_dir, "batch", "-", given="# nothing\n")
-    assert (empty.returncode, "nothing to do" in empty.stdout) == (0, True)
+    assert (empty.exit_code, "nothing to do" in empty.stdout) == (0, True)

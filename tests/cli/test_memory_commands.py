@@ -6,33 +6,29 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
-AUTOINTEL = str(Path(sys.executable).with_name("autointel"))
+from ultimate_discord_intelligence_bot.cli import app
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def autointel(data_dir: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [AUTOINTEL, *words],
-        env={**os.environ, "AUTOINTEL_DATA_DIR": str(data_dir), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def autointel(data_dir: Path, *words: str, **environment: str) -> Result:
+    """A command, in this process: what is asked here is asked of files, not of the process."""
+    runner = CliRunner()
+    return runner.invoke(app, words, env={"AUTOINTEL_DATA_DIR": str(data_dir), **environment})
 
 
 def answered(data_dir: Path, *words: str, **environment: str) -> Any:
     """What a command prints as JSON."""
     told = autointel(data_dir, *words, "--json", **environment)
-    assert told.returncode == 0, told.stderr
+    assert told.exit_code == 0, told.stderr
     return json.loads(told.stdout)
 
 
@@ -58,7 +54,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("heard") / "data"
     for recording in ("almanac.vtt", "debate.opus"):
         ran = autointel(folder, "run", str(EXAMPLES / recording), "--depth", "deep")
-        assert ran.returncode == 0, ran.stderr
+        assert ran.exit_code == 0, ran.stderr
     return folder
 
 
@@ -128,12 +124,12 @@ def test_a_memory_is_put_away_wiped_and_put_back(heard: Path, tmp_path: Path) ->
             "WEBVTT\n\n00:01.000 --> 00:06.000\n<v Eve>In 1997, the mine produced 4,000 tonnes.\n"
         )
         ran = autointel(data, "run", str(recording), "--depth", "deep", AUTOINTEL_TENANT=tenant)
-        assert ran.returncode == 0, ran.stderr
+        assert ran.exit_code == 0, ran.stderr
     before, guild = told(data), told(data, AUTOINTEL_TENANT="guild")
     written = answered(data, "memory", "backup", str(backup))
     assert (written["tenants"], written["sources"]) == (["guild", "local"], 4)
     again = autointel(data, "memory", "backup", str(backup))
-    assert again.returncode == 5
+    assert again.exit_code == 5
     assert "is not empty" in again.stderr
 
     shutil.rmtree(data / "memory")
@@ -144,14 +140,14 @@ def test_a_memory_is_put_away_wiped_and_put_back(heard: Path, tmp_path: Path) ->
 
     # What was heard since is not in the backup.
     ran = autointel(data, "run", str(EXAMPLES / "debate.opus"), AUTOINTEL_TENANT="new")
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.stderr
     assert "remembered, and compared" in autointel(data, "memory", "restore", str(backup)).stdout
     assert answered(data, "search", "moon", AUTOINTEL_TENANT="new") == []
     assert told(data) == before
 
     (backup / "0001.zip").write_bytes((backup / "0001.zip").read_bytes()[:-9])
     damaged = autointel(data, "memory", "restore", str(backup))
-    assert damaged.returncode == 3
+    assert damaged.exit_code == 3
     assert "is not what it was" in damaged.stderr
     assert told(data) == before
 
@@ -164,7 +160,7 @@ def test_new_vectors_change_nothing_else(heard: Path, tmp_path: Path) -> None:
     older = json.loads(card.read_text()) | {"embedder": "an older one"}
     card.write_text(json.dumps(older))
     refused = autointel(data, "search", "moon")
-    assert refused.returncode == 5
+    assert refused.exit_code == 5
     assert "autointel memory reembed" in refused.stderr
     assert answered(data, "memory", "reembed")["records"] == 63
     assert told(data) == before
@@ -175,8 +171,8 @@ def test_what_was_kept_long_enough_is_forgotten(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for name in ("almanac.vtt", "debate.opus"):
         ran = autointel(data, "run", str(EXAMPLES / name))
-        assert ran.returncode == 0, ran.stderr
-    assert autointel(data, "memory", "prune").returncode == 5
+        assert ran.exit_code == 0, ran.stderr
+    assert autointel(data, "memory", "prune").exit_code == 5
     assert answered(data, "memory", "prune", "--days", "1") == {"forgotten": []}
     [almanac] = (
         path.parent.name
@@ -189,7 +185,7 @@ def test_what_was_kept_long_enough_is_forgotten(tmp_path: Path) -> None:
     with closing(sqlite3.connect(data / "memory" / "outbox.sqlite")) as outbox, outbox:
         outbox.execute("UPDATE held SET at = ? WHERE source = ?", (days_ago, almanac))
     ran = autointel(data, "run", str(EXAMPLES / "debate.opus"), AUTOINTEL_RETENTION_DAYS="2")
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.stderr
     assert not (data / "runs" / almanac).exists()
     left = {hit["source"] for hit in answered(data, "search", "moon")}
     assert left == {"People or robots: who should explore Mars?"}
@@ -208,21 +204,21 @@ def test_readers_say_who_is_the_same(heard: Path, tmp_path: Path) -> None:
     assert len(answered(data, "memory", "apart", "mars", "moon")["sources"]) == 2
     assert len(answered(data, "timeline", "mars")) == mars
     unknown = autointel(data, "memory", "same", "mars", "zirconium")
-    assert unknown.returncode == 3
+    assert unknown.exit_code == 3
     assert "zirconium" in unknown.stderr
 
 
 def test_what_cannot_be_done_is_said(heard: Path, tmp_path: Path) -> None:
     unknown = autointel(heard, "memory", "forget", "nothing of that name")
-    assert unknown.returncode == 3
+    assert unknown.exit_code == 3
     assert "No recording is called" in unknown.stderr
     missing = autointel(heard, "memory", "import", str(tmp_path / "missing.zip"))
-    assert missing.returncode == 3
+    assert missing.exit_code == 3
     assert "There is no file" in missing.stderr
     bundle = tmp_path / "memory.zip"
     answered(heard, "memory", "export", str(bundle))
     other = autointel(tmp_path / "data", "memory", "import", str(bundle), AUTOINTEL_TENANT="you")
-    assert other.returncode == 3
+    assert other.exit_code == 3
     assert "AUTOINTEL_TENANT=local" in other.stderr
 
 
@@ -232,7 +228,7 @@ def test_a_forgotten_recording_leaves_no_trace_on_disk(tmp_path: Path) -> None:
     sentence = "In 1997, the zirconium mine of Obersdorf produced 4,000 tonnes of ore."
     recording.write_text(f"WEBVTT\n\n00:01.000 --> 00:06.000\n<v Eve>{sentence}\n")
     ran = autointel(data, "run", str(recording), "--depth", "deep")
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.stderr
     (claim,) = answered(data, "claims")
     assert claim["text"] == sentence
     answered(data, "memory", "forget", claim["source_id"])
