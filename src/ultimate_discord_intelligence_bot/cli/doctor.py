@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,8 @@ from rich.markup import escape
 
 from ..embedding import load_embedder
 from ..errors import AutointelError, SettingsError, storage_error
+from ..jobs.board import Board
+from ..jobs.database import is_local
 from ..llm import open_model
 from ..settings import Settings, load_settings
 from ..stages import memory_for
@@ -26,6 +29,7 @@ from ..verification import Surroundings, WebClient, open_sources
 from .terminal import Exit, orderly_exit, stdout
 
 _PACKAGES = ("crewai", "yt-dlp", "faster-whisper", "qdrant-edge-py", "onnxruntime", "av")
+_MANY_JOBS = 10_000
 _ENOUGH_FREE = 2 * 1024**3
 _MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "failed": "[red]failed [/]"}
 
@@ -111,6 +115,18 @@ def _memory(settings: Settings) -> Finding:
     return Finding("memory", "ok", f"{detail}; vectors {vectors}, graph {graph}")
 
 
+def _jobs(settings: Settings) -> Finding:
+    with Board(settings) as board:
+        found = board.look(statuses=["waiting", "running", "parked"], limit=_MANY_JOBS)
+        stand = Counter(view.status for view in found)
+    where = "embedded" if is_local(settings) else "in Postgres"
+    detail = f"{stand['waiting']} waiting, {stand['running']} running; {where}"
+    if stand["parked"]:
+        remedy = "`autointel jobs list --status parked` shows them; `jobs retry` tries again."
+        return Finding("jobs", "warning", f"{stand['parked']} parked, {detail}", remedy)
+    return Finding("jobs", "ok", detail)
+
+
 def _place(address: str | None) -> str:
     return f"at {urlsplit(address).netloc.rpartition('@')[2]}" if address else "embedded"
 
@@ -171,6 +187,7 @@ def _javascript(settings: Settings) -> Finding:
 _CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "data folder": _data_folder,
     "memory": _memory,
+    "jobs": _jobs,
     "embedder": _embedder,
     "speech model": _speech_model,
     "deno": _javascript,
