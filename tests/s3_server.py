@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -30,11 +31,14 @@ _KEYS = {
 
 
 class S3Server:
-    """A server with one bucket; what it holds is gone when it is stopped."""
+    """A server; what it holds is gone when it is stopped.
 
-    bucket = "artifacts"
+    Attributes:
+        bucket: the one in use.
+    """
 
     def __init__(self, log: Path) -> None:
+        self.bucket = "artifacts-0"
         self._program = _environment() / "bin" / "moto_server"
         self._log = log
         with socket.socket() as probe:
@@ -53,7 +57,7 @@ class S3Server:
         return {**_KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}"}
 
     def start(self) -> None:
-        command = [self._program, "-H", "127.0.0.1", "-p", str(self._port)]
+        command = [str(self._program), "-H", "127.0.0.1", "-p", str(self._port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
@@ -68,6 +72,16 @@ class S3Server:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def objects(self) -> list[str]:
+        """The keys of all objects in the bucket."""
+        listed = self.request("GET", f"{self.bucket}?list-type=2").raise_for_status().text
+        return sorted(re.findall(r"<Key>([^<]*)</Key>", listed))
+
+    def begin_anew(self) -> None:
+        """Use another bucket, which is empty."""
+        self.bucket = f"artifacts-{int(self.bucket.rpartition('-')[2]) + 1}"
+        self.request("PUT", self.bucket).raise_for_status()
 
     def request(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
         """Ask it for something, with no key at all."""
@@ -118,13 +132,16 @@ def _make(folder: Path) -> str | None:
         return "uv is needed to install an S3-compatible server, and is not here."
     shutil.rmtree(folder, ignore_errors=True)
     # Made where it stays: its programs name their interpreter by its whole path.
+    new, into = (
+        ["uv", "venv", "--quiet", "--python"],
+        ["uv", "pip", "install", "--quiet", "--python"],
+    )
     for command in (
-        ["uv", "venv", "--quiet", "--python", sys.executable, str(folder)],
-        ["uv", "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
-        + ["--require-hashes", "--requirement", str(_LOCK)],
+        [*new, sys.executable, folder],
+        [*into, folder / "bin" / "python", "--require-hashes", "--requirement", _LOCK],
     ):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+            done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=500)
         except subprocess.TimeoutExpired:
             return "The S3-compatible server could not be installed in time."
         if done.returncode:

@@ -133,17 +133,15 @@ class ArtifactStore:
     def _find(self, folder: Path, stage: str, key: str, kind: type[_S]) -> tuple[_S, str] | None:
         path = folder / _file_name(stage, key, kind)
         try:
-            data = path.read_bytes()
+            if (found := self._decode(path.read_bytes(), kind, str(path))) is not None:
+                return found
         except FileNotFoundError:
-            data = None
+            pass
         except OSError as error:
             raise StorageError(f"{path} cannot be read ({error.strerror}).") from error
-        found = None if data is None else self._decode(data, kind, str(path))
-        if found is not None or self._bucket is None:
-            return found
-        data = self._bucket.read(path)
-        found = None if data is None else self._decode(data, kind, f"{self._bucket.url}: {path}")
-        if data is not None and found is not None:
+        if self._bucket is None or (data := self._bucket.read(path)) is None:
+            return None
+        if (found := self._decode(data, kind, f"{path} in {self._bucket.url}")) is not None:
             write_atomically(path, data)
         return found
 
@@ -198,7 +196,7 @@ def _brought_here(artifact: _S, runs: Path) -> _S:
         return artifact
 
     def place(path: Path) -> Path:
-        if ".." in path.parts:
+        if not path.is_absolute() and ".." in path.parts:
             raise ValueError(f"{path} leads out of the folder of all runs")
         return runs / path
 

@@ -193,7 +193,7 @@ class _Screen:
         except InputError:
             return ""
         settings = self._settings.model_copy(update={"tenant": view.job.tenant})
-        return self._stages.get(Run(locator, view.job.depth, settings).id, "")
+        return self._stages.get(Run(locator, view.job.depth, settings).id, "beginning")
 
     def _receive(self, event: StageEvent) -> None:
         self._stages[event.run_id] = event.stage.replace("_", " ")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from dbos import DBOS, StepReservation, WorkflowHandleAsync
+from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult
@@ -82,6 +83,7 @@ class Worker(Closing):
         self.events = events or EventStream()
         self._hands_over = settings.gpu_queue and GPU not in queues
         self._ended = threading.Event()
+        self._leaving = False
         self._suspects: dict[str, float] = {}
         self._leases = self._launch(queues, concurrency or settings.concurrent_runs)
         _here = self
@@ -98,6 +100,7 @@ class Worker(Closing):
         global _here
         if _here is not self:
             return
+        self._leaving = True
         DBOS.destroy(workflow_completion_timeout_sec=patience)
         self._ended.set()
         self._sweeper.join()
@@ -195,6 +198,10 @@ class Worker(Closing):
                 if not self._leases.hold():
                     log.warning("lease_lost", worker=self.name)
                 self._take_over()
+            except dbos_error.DBOSException:
+                # DBOS is destroyed a moment before we are told.
+                if not self._leaving:
+                    raise
             except (JobsUnreachable, SQLAlchemyError) as error:
                 self._suspects.clear()
                 log.warning("jobs_unreachable", reason=str(error)[:200])
