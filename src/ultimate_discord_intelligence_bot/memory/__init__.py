@@ -7,7 +7,7 @@ from .nodes import graph_of, links_of
 from .opening import open_memory
 from .outbox import Pending
 from .records import records_of
-from .stores import Servers, reembed
+from .servers import Servers, reembed
 
 __all__ = [
     "ClaimFilter",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 import structlog
@@ -16,38 +14,30 @@ from numpy.typing import NDArray
 
 from ..closing import Closing
 from ..errors import (
-    AutointelError,
     BundleInvalid,
     EmbedderMismatch,
     GraphInvalid,
     NameUnknown,
     StorageError,
-    storage_error,
 )
 from ..models.analysis import Entities
 from ..models.graph import Graph, Link, LinkKind, Mention, Node, StatedClaim
 from ..models.media import Source
 from ..models.memory import Counts, Discrepancy, Forgotten, Hit, Receipt, Record, Stats
 from ..models.verification import SameEntity, Verdict
-from ..runs import stable_id, write_atomically
-from .archive import Archive
 from .bundle import Portion
 from .graph import checked
-from .identities import Decision, Identities, pair, resolve
+from .identities import Decision, pair, resolve
 from .outbox import (
-    Outbox,
     Pending,
     Store,
     packed_graph,
     packed_vectors,
-    unpacked_graph,
-    unpacked_vectors,
 )
-from .ownership import Ownership
 from .ports import Mode, Where
 from .records import digest_of
-from .service import Service
-from .stores import Servers, open_graph, open_vectors
+from .servers import Servers
+from .stores import Stores, hold, let_go, promised
 from .trimming import without, without_speaker
 from .worker import closed
 
@@ -86,78 +76,6 @@ class SearchFilter(TypedDict, total=False):
     language: str | None
 
 
-class _Stores:
-    """What all handles of one data folder share."""
-
-    def __init__(self, data_dir: Path, embedder: str, dimension: int, servers: Servers) -> None:
-        self.embedder, self.dimension, self.servers = embedder, dimension, servers
-        self.references = 0
-        self._background: set[threading.Thread] = set()
-        folder = data_dir / "memory"
-        with ExitStack() as opened:
-            self.ownership = Ownership(data_dir)
-            opened.callback(self.ownership.close)
-            self.vectors = open_vectors(folder, embedder, dimension, servers)
-            opened.callback(self.vectors.close)
-            self.graph = open_graph(folder, servers)
-            opened.callback(self.graph.close)
-            self.outbox = Outbox(folder / "outbox.sqlite")
-            opened.callback(self.outbox.close)
-            self.archive = Archive(folder / "verdicts.sqlite")
-            opened.callback(self.archive.close)
-            self.identities = Identities(folder / "identities.sqlite")
-            opened.callback(self.identities.close)
-            self._opened = opened.pop_all()
-        self.identity = stable_id("memory", self.vectors.identity, self.graph.identity)
-        self._forgetting = folder / "forgetting"
-        self._service: Service | None = None
-
-    def serve(self, memory: Memory) -> None:
-        """Answer the other processes of this user from now on."""
-        self._service = Service(memory)
-        self._opened.callback(self._service.close)
-        self.ownership.announce(self._service.address)
-
-    def begin_to_forget(self) -> None:
-        """Note that files will hold what is remembered no more, until ``purge`` has been there."""
-        write_atomically(self._forgetting, b"")
-
-    async def purge(self) -> None:
-        """Leave nothing in any file of what was forgotten, if something was."""
-        if not self._forgetting.exists():
-            return
-        for store in (self.vectors, self.graph, self.archive, self.identities, self.outbox):
-            await store.purge()
-        try:
-            self._forgetting.unlink()
-        except OSError as error:
-            raise storage_error(error, self._forgetting) from error
-
-    def later(self, write: Coroutine[Any, Any, object]) -> None:
-        """Do something in the background; closing waits for it."""
-        thread = threading.Thread(target=self._do, args=(write,), name="deferred")
-        self._background.add(thread)
-        thread.start()
-
-    def _do(self, write: Coroutine[Any, Any, object]) -> None:
-        try:
-            asyncio.run(write)
-        except AutointelError as error:
-            # It is in the outbox: the next process makes up for it.
-            log.warning("deferred_write_failed", code=error.code, reason=error.message)
-        finally:
-            self._background.discard(threading.current_thread())
-
-    def close(self) -> None:
-        for thread in list(self._background):
-            thread.join()
-        self._opened.close()
-
-
-_open_stores: dict[Path, _Stores] = {}
-_registry = threading.Lock()
-
-
 def open_here(data_dir: Path, embedder: str, dimension: int, servers: Servers) -> Memory:
     """A handle on the memory of a data folder that this process owns from now on.
 
@@ -167,24 +85,7 @@ def open_here(data_dir: Path, embedder: str, dimension: int, servers: Servers) -
         DataFolderInUse: another process owns the folder; names it.
         EmbedderMismatch, NotWritable, DiskFull, StorageError: see ``open_memory``.
     """
-    key = data_dir.resolve()
-    with _registry:
-        stores = _open_stores.get(key)
-        if stores is None:
-            stores = _Stores(key, embedder, dimension, servers)
-            stores.serve(Memory(key, stores))
-            _open_stores[key] = stores
-        elif (stores.embedder, stores.dimension) != (embedder, dimension):
-            raise EmbedderMismatch(
-                f"{data_dir} is open for vectors of {stores.embedder} ({stores.dimension} numbers "
-                f"each), not of {embedder} ({dimension})."
-            )
-        elif stores.servers != servers:
-            raise StorageError(
-                f"{data_dir} is open with other servers.", "Give all runs of a process the same."
-            )
-        stores.references += 1
-    return Memory(key, stores)
+    return Memory(hold(data_dir, embedder, dimension, servers, Memory))
 
 
 class Memory(Closing):
@@ -194,23 +95,17 @@ class Memory(Closing):
     is that holds its folder.
     """
 
-    def __init__(self, data_dir: Path, stores: _Stores) -> None:
-        self._data_dir = data_dir
-        self._shared: _Stores | None = stores
+    def __init__(self, stores: Stores) -> None:
+        self._shared: Stores | None = stores
 
     def close(self) -> None:
         """Give up this handle; the last one of a folder closes its stores. Twice is harmless."""
-        with _registry:
-            stores, self._shared = self._shared, None
-            if stores is None:
-                return
-            stores.references -= 1
-            if not stores.references:
-                del _open_stores[self._data_dir]
-                stores.close()
+        stores, self._shared = self._shared, None
+        if stores is not None:
+            let_go(stores)
 
     @property
-    def _stores(self) -> _Stores:
+    def _stores(self) -> Stores:
         if self._shared is None:
             raise closed()
         return self._shared
@@ -265,7 +160,7 @@ class Memory(Closing):
             raise ValueError(f"a record names a row outside the {len(vectors)} vectors")
         write = Pending(tenant, source.id, "vector", digest_of(r.id for r in records))
         await stores.outbox.begin(write, packed_vectors(records, vectors))
-        return await _write_vectors(stores, write, records, vectors)
+        return await stores.write_vectors(write, records, vectors)
 
     async def remember_graph(self, graph: Graph) -> Receipt:
         """Let the graph hold exactly this of a source.
@@ -278,7 +173,7 @@ class Memory(Closing):
         graph = await stores.identities.corrected(graph)
         write = _pending(graph)
         await stores.outbox.begin(write, packed_graph(graph))
-        return await _write_graph(stores, write, graph)
+        return await stores.write_graph(write, graph)
 
     async def defer_graph(self, graph: Graph) -> Receipt:
         """Promise to let the graph hold this, and return before it does.
@@ -290,8 +185,8 @@ class Memory(Closing):
         graph = await stores.identities.corrected(checked(graph))
         write = _pending(graph)
         await stores.outbox.begin(write, packed_graph(graph))
-        stores.later(_write_graph(stores, write, graph))
-        return Receipt(store="graph", records=len(_shared_ids(graph)), digest=_shared(graph))
+        stores.later(stores.write_graph(write, graph))
+        return promised(graph)
 
     async def recover(self) -> tuple[Pending, ...]:
         """Finish all that an earlier process began; returns the writes that were finished.
@@ -309,7 +204,7 @@ class Memory(Closing):
             if write.store in failed:
                 continue
             try:
-                if await _redo(stores, write):
+                if await stores.redo(write):
                     finished.append(write)
             except GraphInvalid as error:
                 log.warning("write_left_unfinished", source=write.source_id, reason=error.message)
@@ -492,7 +387,7 @@ class Memory(Closing):
         digest = digest_of(record.id for record in portion.records)
         write = Pending(tenant, portion.source_id, "vector", digest)
         await stores.outbox.begin(write, packed_vectors(portion.records, vectors))
-        await _write_vectors(stores, write, portion.records, vectors)
+        await stores.write_vectors(write, portion.records, vectors)
         await stores.identities.decide(tenant, portion.decisions)
         if portion.graph is not None:
             await self.remember_graph(portion.graph)
@@ -751,62 +646,6 @@ def _pairs(ours: Sequence[Node], theirs: Sequence[Node], *, same: bool) -> set[t
 def _pending(graph: Graph) -> Pending:
     digest = digest_of(node.uid for node in graph.nodes)
     return Pending(graph.tenant, graph.source_id, "graph", digest)
-
-
-def _shared_ids(graph: Graph) -> frozenset[str]:
-    """The ids that a graph shares with the vector store."""
-    return frozenset(node.uid for node in graph.nodes if node.label in ("Segment", "Claim"))
-
-
-def _shared(graph: Graph) -> str:
-    return digest_of(_shared_ids(graph))
-
-
-async def _redo(stores: _Stores, write: Pending) -> bool:
-    """Write what was noted; whether anything was."""
-    payload = await stores.outbox.payload(write)
-    if write.store == "vector":
-        noted = unpacked_vectors(payload)
-        if noted is not None:
-            await _write_vectors(stores, write, *noted)
-        return noted is not None
-    graph = unpacked_graph(payload)
-    if graph is not None:
-        await _write_graph(stores, write, graph)
-    return graph is not None
-
-
-async def _write_vectors(
-    stores: _Stores, write: Pending, records: Sequence[Record], vectors: NDArray[np.float32]
-) -> Receipt:
-    held = await stores.vectors.replace(write.tenant, write.source_id, records, vectors)
-    return await _finish(stores.outbox, write, held, held)
-
-
-async def _write_graph(stores: _Stores, write: Pending, graph: Graph) -> Receipt:
-    held = await stores.graph.replace(graph)
-    return await _finish(stores.outbox, write, held, held & _shared_ids(graph))
-
-
-async def _finish(
-    outbox: Outbox, write: Pending, held: frozenset[str], shared: frozenset[str]
-) -> Receipt:
-    """Compare what a store holds with what was written, and strike it off.
-
-    Args:
-        outbox: that knows of the write.
-        write: as it was begun.
-        held: ids of everything that the store holds of the source now.
-        shared: of them, those of segments and claims, which both stores have.
-    """
-    receipt = Receipt(store=write.store, records=len(shared), digest=digest_of(shared))
-    if digest_of(held) != write.digest:
-        raise StorageError(
-            f"The {write.store} store holds other records of {write.source_id} than were written.",
-            "Run it again; if it happens twice, report it.",
-        )
-    await outbox.done(write)
-    return receipt
 
 
 def _check_records(records: Sequence[Record], source: Source, tenant: str) -> None:

@@ -11,7 +11,7 @@ from ..errors import DataFolderInUse, EmbedderMismatch, ServiceGone, StorageErro
 from .memory import Memory, open_here
 from .ownership import owner_of
 from .remote import RemoteMemory
-from .stores import Servers
+from .servers import Servers
 
 _PATIENCE = 10.0
 """Seconds that a process which has the folder may take to begin answering, or to end."""
