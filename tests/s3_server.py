@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +73,13 @@ class S3Server:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def pause(self) -> None:
+        """Let it say nothing more, with all its connections open."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def objects(self) -> list[str]:
         """The keys of all objects in the bucket."""

@@ -411,7 +411,8 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     finally:
         left = asyncio.all_tasks(loop)
         for task in left:
-            task.cancel()
+            if not task.cancelling():  # a second time would break off its clean-up
+                task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()

@@ -185,18 +185,19 @@ def _connect(name: str, patience: float) -> ObjectStore:
     """
     from obstore.store import S3Store
 
-    endpoint = next(filter(None, map(os.environ.get, _ENDPOINTS)), "https://")
-    if not re.match(r"https?://[^\s/]*", endpoint):
-        raise ArtifactsUnreachable(
-            f"AWS_ENDPOINT_URL={endpoint!r} is no address.",
-            "Set it to that of your server, such as https://s3.example.org, or to none for "
-            "Amazon's own.",
-        )
+    endpoints = {each: os.environ[each] for each in _ENDPOINTS if each in os.environ}
+    for variable, endpoint in endpoints.items():
+        if not re.match(r"https?://[^\s/]", endpoint):
+            raise ArtifactsUnreachable(
+                f"{variable}={endpoint!r} is no address.",
+                "Set it to that of your server, such as https://s3.example.org, or remove it to "
+                "mean Amazon's own.",
+            )
     silence = timedelta(seconds=patience)
     return S3Store(
         name,
         client_options={
-            "allow_http": endpoint.startswith("http://"),
+            "allow_http": any(each.startswith("http://") for each in endpoints.values()),
             "connect_timeout": silence,
             "read_timeout": 3 * silence,
             "timeout": timedelta(hours=4),
@@ -213,9 +214,13 @@ def _only_the_object(error: FileNotFoundError) -> None:
 
 def _reason(error: Exception) -> str:
     """Why, in one short line, from what the store says in many."""
-    said = str(error).partition("Debug source")[0]
+    said, _, details = str(error).partition("Debug source")
     if code := re.search(r"<Code>(\w+)</Code>", said):
         return _REFUSALS.get(code[1], f"the server answers {code[1]}")
     if "169.254." in said:
         return "no key is set, and this machine has no role"
+    if "kind: Connect" in details:
+        return "there is no connection to the server"
+    if "kind: Timeout" in details:
+        return "there is no answer in time"
     return " ".join(said.rpartition(" - ")[2].split()).strip(" .")[:200]

@@ -25,7 +25,7 @@ from ultimate_discord_intelligence_bot.errors import (
     StorageError,
 )
 from ultimate_discord_intelligence_bot.memory import Memory, Servers, graph_of, open_memory
-from ultimate_discord_intelligence_bot.memory import memory as memory_module
+from ultimate_discord_intelligence_bot.memory import stores as stores_module
 from ultimate_discord_intelligence_bot.memory.drivers.qdrant import QdrantVectors
 from ultimate_discord_intelligence_bot.memory.ports import Where
 from ultimate_discord_intelligence_bot.models.analysis import Entities, Entity, Quote
@@ -57,7 +57,7 @@ def opened(
             client = AsyncQdrantClient(":memory:")
             return QdrantVectors("http://in.memory", None, embedder, dimension, client=client)
 
-        monkeypatch.setattr(memory_module, "open_vectors", in_memory)
+        monkeypatch.setattr(stores_module, "open_vectors", in_memory)
 
     def open_(name: str) -> Memory:
         memories.append(open_memory(tmp_path / name, embedder="test", dimension=8, servers=servers))
