@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import numpy as np
@@ -60,27 +61,28 @@ _EMPTY: tuple[Storable, ...] = (
 )
 
 
-def simulate(monkeypatch: pytest.MonkeyPatch, seconds: Mapping[str, float]) -> None:
-    """Let every stage but the briefing sleep and leave next to nothing.
+@contextmanager
+def simulated(seconds: Mapping[str, float] | None = None) -> Iterator[None]:
+    """As long as it is entered, every stage but the briefing sleeps and leaves next to nothing.
 
     The briefing is composed of what they leave, so that it tells of which recording that was.
 
     Args:
-        monkeypatch: takes it back.
         seconds: by stage; those that are not named take none.
     """
-    real = StageWork.all
+    real, sleeps = StageWork.all, seconds or {}
 
     def works(stages: StageWork) -> dict[str, Work]:
-        run = stages._run
         return {
             name: work
             if name == "briefing"
-            else _sleep(seconds.get(name, 0.0), _left(name, work.kind, run))
+            else _sleep(sleeps.get(name, 0.0), _left(name, work.kind, stages._run))
             for name, work in real(stages).items()
         }
 
-    monkeypatch.setattr(StageWork, "all", works)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StageWork, "all", works)
+        yield
 
 
 def _sleep(seconds: float, left: Storable) -> Work:

@@ -128,11 +128,10 @@ class Batch:
         """
         for chunk in _chunks(self.listed()):
             there = {view.id: view for view in board.look(ids=[each.id for each in chunk])}
+            board.put_all((e.job, e.id, e.priority) for e in chunk if e.id not in there)
             for each in chunk:
                 view = there.get(each.id)
-                if view is None:
-                    board.put(each.job, each.id, priority=each.priority)
-                elif view.status == "cancelled" or (again and view.status in AGAIN):
+                if view and (view.status == "cancelled" or (again and view.status in AGAIN)):
                     board.again(view, priority=each.priority)
 
     def take_back(self, board: Board) -> None:
@@ -191,9 +190,7 @@ class Progress:
         """Jobs that have ended since the last time."""
         told: set[str] = set()
         latest = self._since
-        for view in self._board.look(
-            prefix=f"{self._batch.name}-", statuses=ENDED, ended_after=self._since
-        ):
+        for view in self._ended():
             if view.ended is not None:
                 latest = max(latest or view.ended, view.ended)
             told.add(view.id)
@@ -201,8 +198,18 @@ class Progress:
                 self.ended[view.status] += 1
                 yield view
         # Clocks of several machines may differ a little.
-        self._since = latest - timedelta(seconds=10) if latest else None
+        self._since = (latest or self._batch.began) - timedelta(seconds=10)
         self._told |= told
+
+    def _ended(self) -> Iterator[JobView]:
+        if self._since is not None:
+            yield from self._board.look(
+                prefix=f"{self._batch.name}-", statuses=ENDED, ended_after=self._since
+            )
+            return
+        # Of a batch that is gone on with, any number may have ended.
+        for chunk in _chunks(self._batch.listed()):
+            yield from self._board.look(ids=[each.id for each in chunk], statuses=ENDED)
 
     def running(self, most: int) -> list[JobView]:
         """Those that are being done now."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from ..closing import Closing
 from ..errors import JobUnknown
 from ..runs import stable_id
 from ..settings import Settings
-from .database import RUNS, client, unreachable
+from .database import RUNS, client, is_local, unreachable, url_of
 from .job import Done, Job, JobView, Outcome, Status, why
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 WORKFLOW = "run"
 MIDDLE = 50
 """Priority of a job of which nothing is said; 1 goes first, 100 last."""
+
+_PATIENCE_S = 30
 
 _STATUSES: dict[str, Status] = {
     "ENQUEUED": "waiting",
@@ -47,10 +50,13 @@ class Board(Closing):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client = client(settings)
+        patience = {"timeout": _PATIENCE_S} if is_local(settings) else {}
+        self._engine = create_engine(url_of(settings), connect_args=patience)
 
     def close(self) -> None:
         """End the connection."""
         self._client.destroy()
+        self._engine.dispose()
 
     def put(self, job: Job, name: str, *, priority: int = MIDDLE) -> str:
         """Put a job up; the same name again is the same job.
@@ -63,16 +69,17 @@ class Board(Closing):
         Returns:
             Its id.
         """
-        options: EnqueueOptions = {
-            "workflow_name": WORKFLOW,
-            "queue_name": RUNS,
-            "workflow_id": name,
-            "priority": priority,
-            "queue_partition_key": job.host,
-        }
         with self._in_our_words():
-            self._client.enqueue(options, job.model_dump(mode="json"))
+            self._client.enqueue(_options(job, name, priority), job.model_dump(mode="json"))
         return name
+
+    def put_all(self, jobs: Iterable[tuple[Job, str, int]]) -> None:
+        """Put many jobs up in one transaction, each with its id and its priority."""
+        with self._in_our_words(), self._engine.begin() as connection:
+            for job, name, priority in jobs:
+                self._client.enqueue_in_transaction(
+                    connection, _options(job, name, priority), job.model_dump(mode="json")
+                )
 
     def look(
         self,
@@ -154,7 +161,15 @@ class Board(Closing):
             ids = [each.workflow_id for each in gone]
             for first in range(0, len(ids), 1000):
                 self._client.delete_workflows(ids[first : first + 1000])
+        if ids and is_local(self._settings):
+            self._shrink()
         return len(ids)
+
+    def _shrink(self) -> None:
+        """Give back what is free; SQLite does not by itself."""
+        # Where somebody writes it waits for another time: what is free is used again.
+        with suppress(OperationalError), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM"))
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:
@@ -167,6 +182,16 @@ class Board(Closing):
 def name_of(job: Job, batch: str) -> str:
     """The id of a job in a batch: the same link at the same depth is one job."""
     return f"{batch}-{stable_id('job', job.tenant, job.url, job.depth)[:13]}"
+
+
+def _options(job: Job, name: str, priority: int) -> EnqueueOptions:
+    return {
+        "workflow_name": WORKFLOW,
+        "queue_name": RUNS,
+        "workflow_id": name,
+        "priority": priority,
+        "queue_partition_key": job.host,
+    }
 
 
 def _stored(statuses: Collection[Status]) -> set[Status]:

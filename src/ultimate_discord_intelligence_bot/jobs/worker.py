@@ -211,7 +211,8 @@ class Worker(Closing):
         if days := self.settings.job_days:
             with Board(self.settings) as board:
                 gone = board.prune(datetime.now(UTC) - timedelta(days=days))
-            log.info("jobs_pruned", jobs=gone)
+            if gone:
+                log.info("jobs_pruned", jobs=gone)
 
     def _take_over(self) -> None:
         begun = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
