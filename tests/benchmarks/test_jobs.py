@@ -140,9 +140,7 @@ def _tell_the_load() -> Iterator[None]:
     print(f"  load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
-@pytest.mark.parametrize(
-    ("concurrency", "rounds"), [(2, ROUNDS), (8, ROUNDS), (32, ROUNDS)]
-)
+@pytest.mark.parametrize(("concurrency", "rounds"), [(2, ROUNDS), (8, ROUNDS), (32, ROUNDS)])
 def test_a_batch_takes_the_ideal_and_what_its_runs_cost(
     concurrency: int,
     rounds: int,
