@@ -83,6 +83,7 @@ def test_contradictions_and_repetitions_between_recordings_are_told(heard: Path)
     repeated = answered(heard, "contradictions", "--kind", "repetitions")
     assert len(repeated) == 2
     assert answered(heard, "contradictions", "--speaker", "Nobody") == []
+    assert answered(heard, "contradictions", "--source", "almanac") == [pair]
 
 
 def test_a_timeline_tells_every_mention_with_its_moment(heard: Path) -> None:

@@ -380,7 +380,10 @@ def contradictions_command(
         typer.Option(help="Which pairs of claims."),
     ] = "contradictions",
     source: Annotated[
-        str | None, typer.Option(help="One side is of this recording.", show_default=False)
+        str | None,
+        typer.Option(
+            help="One side is of this recording: its link, title or id.", show_default=False
+        ),
     ] = None,
     speaker: Annotated[
         str | None, typer.Option(help="One side is by this speaker.", show_default=False)

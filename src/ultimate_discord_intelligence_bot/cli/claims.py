@@ -19,6 +19,7 @@ from ..models.graph import Link, LinkKind, Mention, StatedClaim
 from ..observability import configure_logging
 from ..settings import Settings, load_settings
 from ..stages import memory_for
+from .recordings import recording_id
 from .terminal import orderly_exit, stderr, stdout
 
 _KINDS: dict[str, LinkKind] = {
@@ -86,8 +87,9 @@ async def _links(
     settings: Settings, kind: LinkKind, source: str | None, speaker: str | None, limit: int
 ) -> tuple[Link, ...]:
     with memory_for(settings) as memory:
+        source_id = await recording_id(memory, settings, source) if source else None
         return await memory.links(
-            settings.tenant, [kind], source_id=source, speaker=speaker, limit=limit
+            settings.tenant, [kind], source_id=source_id, speaker=speaker, limit=limit
         )
 
 
