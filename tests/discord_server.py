@@ -43,12 +43,11 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+import discord
 import discord.gateway
 import discord.http
 import yarl
 from aiohttp import web
-
-import discord
 
 T = TypeVar("T")
 Json = dict[str, Any]
