@@ -22,7 +22,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, (str(OFFLINE), os.environ.get("PYTHONPATH")))
 )
 for variable in [
-    v for v in os.environ if v.startswith(("AUTOINTEL_", "ENABLE_", "NEO4J_", "QDRANT_"))
+    v
+    for v in os.environ
+    if v.startswith(("AUTOINTEL_", "DISCORD_", "ENABLE_", "NEO4J_", "QDRANT_"))
 ] + [v for v in os.environ if v.endswith("_API_KEY")]:
     if not variable.startswith("AUTOINTEL_TEST_"):
         del os.environ[variable]

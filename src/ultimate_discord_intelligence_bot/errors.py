@@ -88,6 +88,20 @@ class JobUnknown(InputError):
     default_remedy = "`autointel jobs list` shows the jobs and their ids."
 
 
+class NotAllowed(InputError):
+    """Something that this person may not do, or not here, or not now."""
+
+    code = "not_allowed"
+    default_remedy = "Ask somebody who runs this server."
+
+
+class QuotaReached(InputError):
+    """A member or a guild of Discord has used what they may use within 24 hours."""
+
+    code = "quota_reached"
+    default_remedy = "Ask again later; an admin can change what a server allows with /settings."
+
+
 class BatchUnknown(InputError):
     """A name or a list that stands for no batch."""
 
@@ -415,6 +429,20 @@ class ServiceGone(StorageError):
 
     code = "service_gone"
     default_remedy = "Repeat the command."
+
+
+class BriefingGone(StorageError):
+    """The files of a briefing were removed: forgotten, or older than they are kept."""
+
+    code = "briefing_gone"
+    default_remedy = "Ask for its link again."
+
+
+class LibraryBusy(StorageError):
+    """What is remembered or was written cannot be had in time."""
+
+    code = "library_busy"
+    default_remedy = "Try again in a minute."
 
 
 class JobsUnreachable(StorageError):

@@ -30,6 +30,7 @@ _S = TypeVar("_S", bound=Storable)
 OF_THE_MOMENT = {"data_dir", "proxy", "cookies_file", "retention_days", *SECRETS}
 OF_THE_MOMENT |= {"concurrent_runs", "runs_per_host", "gpu_queue", "job_days"}
 OF_THE_MOMENT |= {"artifacts_url"}
+OF_THE_MOMENT |= {"discord_user_quota", "discord_guild_quota"}
 """Settings that may change between two runs, or hold a secret."""
 
 LINKS = "links"

@@ -33,6 +33,8 @@ def _default_data_dir() -> Path:
 
 _AMOUNT = r"\d+(?:\.\d+)?"
 _BUDGET = rf"(?:{_AMOUNT}|(?:{'|'.join(Depth)})={_AMOUNT}(?:,(?:{'|'.join(Depth)})={_AMOUNT})*)"
+_PART = rf"(?:runs=\d{{0,9}}|(?:minutes|dollars)=(?:{_AMOUNT})?)"
+_QUOTA = rf"^{_PART}(?:,{_PART})*$"
 
 
 class Settings(BaseSettings):
@@ -446,6 +448,29 @@ class Settings(BaseSettings):
         ge=0,
         validation_alias="AUTOINTEL_VERDICT_DAYS",
         description="How many days a verdict may be used again for the same claim; 0 means never.",
+    )
+    discord_token: SecretStr | None = Field(
+        None,
+        validation_alias="DISCORD_BOT_TOKEN",
+        description="Token of the Discord application; `autointel bot` says how to get one.",
+    )
+    discord_user_quota: str = Field(
+        "runs=20,minutes=600,dollars=5",
+        pattern=_QUOTA,
+        validation_alias="AUTOINTEL_DISCORD_USER_QUOTA",
+        description=(
+            "Most recordings, minutes of them, and US dollars for the language model that a "
+            "member may use on Discord within 24 hours; nothing after the sign, as in runs=, means "
+            "no limit."
+        ),
+    )
+    discord_guild_quota: str = Field(
+        "runs=100,minutes=3000,dollars=25",
+        pattern=_QUOTA,
+        validation_alias="AUTOINTEL_DISCORD_GUILD_QUOTA",
+        description=(
+            "The same for all members of a Discord server together; its admins may allow less."
+        ),
     )
 
     @property

@@ -14,7 +14,7 @@ from . import acquisition, analysis, briefing, transcription, verification
 from .analysis.reading import read_fallacies, read_perspectives, read_summary
 from .checks import Checks
 from .embedding import load_embedder
-from .errors import LanguageUnsupported, NoAudio
+from .errors import LanguageUnsupported, NoAudio, TooLong
 from .events import Progress
 from .inputs import Inputs
 from .llm import Mind
@@ -146,7 +146,6 @@ class StageWork:
         return {
             "fingerprint": acquisition.fingerprint(self._run.locator),
             "language": settings.language,
-            "longest": settings.max_duration_hours,
         }
 
     def _how_to_transcribe(self) -> dict[str, Any]:
@@ -182,6 +181,10 @@ class StageWork:
             await listening.cancel()
 
     def _meet(self, acquired: Acquisition) -> None:
+        lasts, longest = acquired.source.duration, self._run.settings.max_duration_hours * 3600
+        # It may have been fetched by a run that was allowed more.
+        if lasts is not None and lasts > longest:
+            raise TooLong(f"It lasts {lasts / 3600:.1f} hours; the limit is {longest / 3600:g}.")
         self._run.meet(acquired.source.id)
 
     async def _transcribe(self, inputs: Inputs, progress: Progress) -> Transcript:

@@ -175,11 +175,18 @@ def serve_command(
         typer.Option(min=0, help="Seconds that jobs may take to end after SIGTERM or Ctrl-C."),
     ] = 3600,
 ) -> None:
-    """Everything that one machine needs in one process: a worker for all queues."""
-    from ..jobs.database import QUEUES
-    from .worker import worker
+    """All that one machine needs: a worker for all queues and, with a token, the Discord bot."""
+    from .serve import serve
 
-    raise typer.Exit(worker(QUEUES, concurrency=concurrency, patience=patience))
+    raise typer.Exit(serve(concurrency=concurrency, patience=patience))
+
+
+@app.command("bot")
+def bot_command() -> None:
+    """Be the Discord bot until SIGTERM or Ctrl-C; without a token, say how to get one."""
+    from .bot import bot
+
+    raise typer.Exit(bot())
 
 
 jobs = typer.Typer(help="What is waiting, being done and done.")
@@ -324,7 +331,8 @@ def search_command(
     Of passages close together the best is shown.
     """
     from ..memory import SearchFilter
-    from .search import Request, search
+    from ..recall import Question
+    from .search import search
 
     wanted = SearchFilter(
         kind=kind,
@@ -334,8 +342,8 @@ def search_command(
         verdict=verdict,
         language=language,
     )
-    request = Request(words, mode, limit, context, source, wanted)
-    raise typer.Exit(search(request, as_json=json))
+    question = Question(words, mode, limit, context, source, wanted)
+    raise typer.Exit(search(question, as_json=json))
 
 
 @app.command("claims")

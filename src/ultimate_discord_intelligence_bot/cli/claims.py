@@ -17,9 +17,9 @@ from ..memory import ClaimFilter
 from ..models.artifact import Model
 from ..models.graph import Link, LinkKind, Mention, StatedClaim
 from ..observability import configure_logging
+from ..recall import Recall
 from ..settings import Settings, load_settings
 from ..stages import memory_for
-from .recordings import recording_id
 from .terminal import orderly_exit, stderr, stdout
 
 _KINDS: dict[str, LinkKind] = {
@@ -80,17 +80,15 @@ def _settings() -> Settings:
 
 async def _claims(settings: Settings, wanted: ClaimFilter) -> tuple[StatedClaim, ...]:
     with memory_for(settings) as memory:
-        return await memory.claims(settings.tenant, **wanted)
+        return await Recall(memory, settings, allow_files=True).claims(wanted)
 
 
 async def _links(
     settings: Settings, kind: LinkKind, source: str | None, speaker: str | None, limit: int
 ) -> tuple[Link, ...]:
     with memory_for(settings) as memory:
-        source_id = await recording_id(memory, settings, source) if source else None
-        return await memory.links(
-            settings.tenant, [kind], source_id=source_id, speaker=speaker, limit=limit
-        )
+        recall = Recall(memory, settings, allow_files=True)
+        return await recall.links(kind, source=source, speaker=speaker, limit=limit)
 
 
 async def _timeline(settings: Settings, name: str, limit: int) -> tuple[Mention, ...]:

@@ -26,9 +26,9 @@ from ..memory import (
 from ..models.memory import Discrepancy, Forgotten
 from ..oblivion import forget_source, forget_speaker, prune
 from ..observability import configure_logging
+from ..recall import Recall
 from ..settings import Settings, load_settings
 from ..stages import memory_for
-from .recordings import recording_id
 from .terminal import Exit, orderly_exit, stderr, stdout
 
 
@@ -229,7 +229,8 @@ async def _decide(settings: Settings, name: str, other: str, joined: bool) -> tu
 
 async def _forget(settings: Settings, name: str) -> Forgotten:
     with memory_for(settings) as memory:
-        return await forget_source(settings, memory, await recording_id(memory, settings, name))
+        source_id = await Recall(memory, settings, allow_files=True).recording_id(name)
+        return await forget_source(settings, memory, source_id)
 
 
 async def _forget_speaker(settings: Settings, name: str) -> tuple[str, ...]:

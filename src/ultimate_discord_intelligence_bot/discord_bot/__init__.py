@@ -1,1 +1,1 @@
-"""Discord as a face: commands put jobs up, messages show how they stand and what they brought."""
+"""The Discord bot: links in, briefings out."""

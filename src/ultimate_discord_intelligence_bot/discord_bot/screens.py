@@ -1,4 +1,4 @@
-"""What the messages show: reports, progress, failures and answers, as embeds and buttons.
+"""What the messages about a job show: its report, progress or failure, as embeds and buttons.
 
 Everything here is a pure function of what it is told. The limits of Discord are kept by
 construction: an embed adds up to at most 6000 characters, its description has at most 4096, a
@@ -8,7 +8,7 @@ field 1024, and each part has a share of its own that it cannot exceed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -29,9 +29,7 @@ from ..briefing.wording import (
     undecided,
     unfounded_note,
 )
-from ..jobs.job import JobView, Status
 from ..models.analysis import Claim, Fallacy, KeyPoint, Position, Quote
-from ..models.memory import Hit
 from ..models.report import Linked, Report
 from ..models.verification import (
     DECIDED,
@@ -56,11 +54,11 @@ _FIRST = (Label.REFUTED, Label.CONFLICTING, Label.SUPPORTED, Label.NOT_ENOUGH_EV
 _WHOLE, _FIELD = 5900, 1000
 """Characters of an embed, and of a field of it."""
 
-_BLUE = discord.Colour(0x3D7DD8)
-_GREEN = discord.Colour(0x2E8B57)
-_AMBER = discord.Colour(0xC98A00)
-_RED = discord.Colour(0xC0392B)
-_GREY = discord.Colour(0x7A7F87)
+BLUE = discord.Colour(0x3D7DD8)
+GREEN = discord.Colour(0x2E8B57)
+AMBER = discord.Colour(0xC98A00)
+RED = discord.Colour(0xC0392B)
+GREY = discord.Colour(0x7A7F87)
 
 
 # -- parts of a message --------------------------------------------------------------------------
@@ -158,7 +156,8 @@ def _ask(label: str, action: Action, job: str, page: int = 0, *, disabled: bool 
     return Button(label, str(Target(action, job, page)), style=style, disabled=disabled)
 
 
-def _embed(title: str, text: str, colour: discord.Colour, url: str | None = None) -> discord.Embed:
+def card(title: str, text: str, colour: discord.Colour, url: str | None = None) -> discord.Embed:
+    """An embed; title and text are escaped and within their limits."""
     return discord.Embed(title=title, description=text, colour=colour, url=url)
 
 
@@ -168,7 +167,7 @@ def _size(embed: discord.Embed) -> int:
     return sum(size(part) for part in parts if part)
 
 
-def _fitted(
+def fitted(
     items: Sequence[_T], line: Callable[[_T, int], str], limit: int, total: int | None = None
 ) -> str:
     """A line for each item, together within a limit.
@@ -203,32 +202,36 @@ def _rest(number: int) -> list[str]:
 # -- words ---------------------------------------------------------------------------------------
 
 
-def _moment(start: float | None, url: str) -> str:
+def moment(start: float | None, url: str) -> str:
+    """A time in a recording, with a link to it; None: a source that has no times."""
     return link("source" if start is None else clock(start), url)
 
 
-def _who(speaker: str | None) -> str:
+def speaking(speaker: str | None) -> str:
+    """Who says what follows; empty where nobody knows."""
     return f"**{snippet(speaker, 40)}**: " if speaker else ""
 
 
-def _words(text: str, width: int, *, exact: bool) -> str:
+def spoken(text: str, width: int, *, exact: bool) -> str:
+    """What somebody says, as a quote where the words can be relied on."""
     return f"“{snippet(text, width)}”" if exact else f"≈ {snippet(text, width)}"
 
 
 def _quote(quote: Quote, report: Report, width: int) -> str:
-    words = _words(quote.text, width, exact=report.transcript.exact)
-    return f"{_at(quote.start, report)} {_who(quote.speaker)}{words}"
+    words = spoken(quote.text, width, exact=report.transcript.exact)
+    return f"{_at(quote.start, report)} {speaking(quote.speaker)}{words}"
 
 
 def _at(seconds: float, report: Report) -> str:
     """A moment of the recording, with a link to it where its address is one."""
     try:
-        return _moment(seconds, report.source.at(seconds))
+        return moment(seconds, report.source.at(seconds))
     except (ValueError, OverflowError):  # an address that is none, or a time
         return clock(seconds)
 
 
-def _mark(label: Label) -> str:
+def mark(label: Label) -> str:
+    """A verdict, by a sign and in words."""
     return f"{MARKS[label]} **{label.value}**"
 
 
@@ -291,7 +294,7 @@ def result(report: Report, links: Links) -> Screen:
     It draws the chart, so call it in a thread.
     """
     url = address(report.source.url)
-    embed = _embed(_title(report), _overview(report), _colour(report), url)
+    embed = card(_title(report), _overview(report), _colour(report), url)
     embed.set_footer(text=_footer(report))
     files: tuple[Attachment, ...] = ()
     findings = _findings(report)
@@ -315,10 +318,10 @@ def _title(report: Report) -> str:
 def _colour(report: Report) -> discord.Colour:
     labels = {verdict.label for verdict in report.verdicts or ()}
     if report.contradictions or labels & {Label.REFUTED, Label.CONFLICTING}:
-        return _RED
+        return RED
     if report.missing:
-        return _AMBER
-    return _GREEN if Label.SUPPORTED in labels else _BLUE
+        return AMBER
+    return GREEN if Label.SUPPORTED in labels else BLUE
 
 
 def _overview(report: Report) -> str:
@@ -384,7 +387,7 @@ def _points_part(report: Report) -> str:
         return f"- {_quote(point.item, report, width)}"
 
     total = len(report.key_points)
-    return "**Key points**\n" + _fitted(report.key_points[:SHOWN], line, 850, total)
+    return "**Key points**\n" + fitted(report.key_points[:SHOWN], line, 850, total)
 
 
 def _claims_part(report: Report) -> str:
@@ -398,7 +401,7 @@ def _claims_part(report: Report) -> str:
         if verdict is None:
             return f"- {said}{', not checked' if verdicts else ''}"
         if verdict.label in DECIDED:
-            told = f"- {_mark(verdict.label)}{_sure(verdict)}: {said}"
+            told = f"- {mark(verdict.label)}{_sure(verdict)}: {said}"
         else:
             told = f"- {said} {MARKS[verdict.label]} {verdict.label.value}"
         evidence = deciding(verdict)[:1]
@@ -407,14 +410,14 @@ def _claims_part(report: Report) -> str:
     telling = _is_telling(report)
     heading = "Claims, what may be wrong first" if telling else "Most check-worthy claims"
     first = _ranked(report)[:SHOWN]
-    return f"**{heading}**\n" + _fitted(first, line, 1750, len(report.claims))
+    return f"**{heading}**\n" + fitted(first, line, 1750, len(report.claims))
 
 
 def _evidence(evidence: Evidence, report: Report, width: int) -> str:
     """One passage: for or against, and where it is."""
     stance = {"supports": "For", "refutes": "Against", "related": "Related"}[evidence.stance]
     if evidence.source_id == report.source.id and evidence.start is not None:
-        parts = [f"{_moment(evidence.start, evidence.url)} in this recording"]
+        parts = [f"{moment(evidence.start, evidence.url)} in this recording"]
     else:
         parts = [link(snippet(evidence.title, 60) or "source", evidence.url)]
         if width > 80:
@@ -431,30 +434,30 @@ def _findings(report: Report) -> dict[str, Callable[[int], str]]:
     fields: dict[str, Callable[[int], str]] = {}
     if clashes := report.contradictions:
         name = f"Contradictions ({len(clashes)})"
-        fields[name] = partial(_fitted, clashes[:3], _clash(report), total=len(clashes))
+        fields[name] = partial(fitted, clashes[:3], _clash(report), total=len(clashes))
     if fallacies := report.fallacies:
         name = f"Possible fallacies ({len(fallacies)})"
-        fields[name] = partial(_fitted, fallacies[:3], _fallacy(report), total=len(fallacies))
+        fields[name] = partial(fitted, fallacies[:3], _fallacy(report), total=len(fallacies))
     topics: dict[str, list[Position]] = {}
     for position in report.positions or ():
         topics.setdefault(position.topic, []).append(position)
     if topics:
         first = list(topics.items())[:3]
-        fields["Positions"] = partial(_fitted, first, _topic(report), total=len(topics))
+        fields["Positions"] = partial(fitted, first, _topic(report), total=len(topics))
     lost = [f"{gap.stages}: {gap.reason} {gap.remedy}".replace("_", " ") for gap in gaps(report)]
     if note := unfounded_note(report):
         lost.append(note)
     if lost:
-        fields["Missing"] = partial(_fitted, lost, lambda text, width: f"- {snippet(text, width)}")
+        fields["Missing"] = partial(fitted, lost, lambda text, width: f"- {snippet(text, width)}")
     return fields
 
 
 def _clash(report: Report) -> Callable[[Contradiction, int], str]:
     def told(said: Statement, width: int) -> str:
-        words = _words(said.text, width, exact=report.transcript.exact)
+        words = spoken(said.text, width, exact=report.transcript.exact)
         elsewhere = said.source_id != report.source.id
         where = f" in {snippet(said.title, 40)}" if elsewhere else ""
-        return f"{_moment(said.start, said.url)} {_who(said.speaker)}{words}{where}"
+        return f"{moment(said.start, said.url)} {speaking(said.speaker)}{words}{where}"
 
     def line(pair: Contradiction, width: int) -> str:
         half = max(30, width // 2)
@@ -570,8 +573,8 @@ def claims_page(report: Report, number: int, links: Links) -> Screen:
             lines.append(f"- Also said at {times}{', …' if len(linked.item.repeats) > 5 else ''}")
         return "\n".join(lines)
 
-    text = _fitted(shown, block, 4000) or "No checkable claims were found."
-    embed = _embed(f"Claims: {snippet(report.source.title, 200)}", text, _colour(report))
+    text = fitted(shown, block, 4000) or "No checkable claims were found."
+    embed = card(f"Claims: {snippet(report.source.title, 200)}", text, _colour(report))
     embed.set_footer(text=f"Page {number + 1} of {last + 1}. What may be wrong comes first.")
     job = links.job
     buttons = [
@@ -583,7 +586,7 @@ def claims_page(report: Report, number: int, links: Links) -> Screen:
 
 
 def _why(verdict: Verdict, report: Report, width: int) -> list[str]:
-    lines = [f"- {_mark(verdict.label)}{_sure(verdict)}. {snippet(verdict.explanation, width)}"]
+    lines = [f"- {mark(verdict.label)}{_sure(verdict)}. {snippet(verdict.explanation, width)}"]
     most = 2 if width > 110 else 1
     for evidence in (*deciding(verdict), *undecided(verdict))[:most]:
         words = snippet(evidence.quote or evidence.passage, width)
@@ -647,7 +650,7 @@ def progress(
     lines = [_phase_line(state) for state in phases]
     shown = snippet(name, 200) or "recording"
     doing = "Waiting" if waiting_place is not None else "Analysing"
-    embed = _embed(f"{doing}: {shown}", "\n".join([f"**{told}**", "", *lines]), _BLUE)
+    embed = card(f"{doing}: {shown}", "\n".join([f"**{told}**", "", *lines]), BLUE)
     return Screen(embeds=(embed,), rows=((_ask("Cancel", Action.CANCEL, job),),))
 
 
@@ -688,7 +691,7 @@ def failed(message: str, remedy: str, *, job: str | None = None) -> Screen:
     """
     text = f"{snippet(message, 1500)}\n\n**What to do:** {snippet(remedy, 1500)}"
     rows = (_retry(job),) if job else ()
-    return Screen(embeds=(_embed("✗ Failed", text, _RED),), rows=rows)
+    return Screen(embeds=(card("✗ Failed", text, RED),), rows=rows)
 
 
 def _retry(job: str) -> tuple[Button, ...]:
@@ -698,7 +701,7 @@ def _retry(job: str) -> tuple[Button, ...]:
 def cancelled(name: str, *, job: str) -> Screen:
     """A run that was taken back."""
     text = f"{snippet(name, 300)}\n\nWhat was finished is kept: trying again continues there."
-    return Screen(embeds=(_embed("⊘ Cancelled", text, _GREY),), rows=(_retry(job),))
+    return Screen(embeds=(card("⊘ Cancelled", text, GREY),), rows=(_retry(job),))
 
 
 def queue_full(waiting: int, wait: float | None = None) -> Screen:
@@ -713,115 +716,9 @@ def queue_full(waiting: int, wait: float | None = None) -> Screen:
         f"{counted(waiting, 'run')} {'waits' if waiting == 1 else 'wait'} already, and nothing was "
         f"added.\n\n**What to do:** ask again {when}."
     )
-    return Screen(embeds=(_embed("‖ The queue is full", text, _AMBER),))
+    return Screen(embeds=(card("‖ The queue is full", text, AMBER),))
 
 
 def _span(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
     return counted(minutes, "minute") if minutes < 90 else counted(round(minutes / 60), "hour")
-
-
-# -- answers -------------------------------------------------------------------------------------
-
-
-_OF_JOBS: dict[Status, str] = {
-    "waiting": "○",
-    "running": "▸",
-    "complete": "✓",
-    "partial": "◐",
-    "failed": "✗",
-    "cancelled": "⊘",
-    "parked": "‖",
-}
-
-
-def search_results(hits: Sequence[Hit], words: str) -> Screen:
-    """Remembered passages that fit, the best first.
-
-    Args:
-        hits: as the memory found them.
-        words: what was asked.
-    """
-    marks = {label.value: mark for label, mark in MARKS.items()}
-
-    def line(entry: tuple[int, Hit], width: int) -> str:
-        place, hit = entry
-        said = _words(hit.text, width, exact=hit.exact)
-        day = f", {hit.published.isoformat()}" if hit.published else ""
-        verdict = f" · {marks.get(hit.verdict, '')} {escape(hit.verdict)}" if hit.verdict else ""
-        where = f"{snippet(hit.source, 60)}{day}, {_moment(hit.start, hit.url)}"
-        return f"**{place}.** {_who(hit.speaker)}{said}\n  - {where}{verdict}"
-
-    title = f"“{snippet(words, 200)}”"
-    if not hits:
-        text = "Nothing that is remembered fits. Try other words, or leave out a filter."
-        return Screen(embeds=(_embed(title, text, _GREY),))
-    text = _fitted(list(enumerate(hits[:10], 1)), line, 4000, len(hits))
-    return Screen(embeds=(_embed(title, text, _BLUE),))
-
-
-@dataclass(frozen=True)
-class Health:
-    """How the whole stands.
-
-    Attributes:
-        workers: processes that are alive; None when that cannot be told.
-        recordings, passages: that are remembered; None when the memory gave no answer.
-        problems: what is wrong, one sentence each.
-    """
-
-    waiting: int
-    running: int
-    workers: int | None = None
-    recordings: int | None = None
-    passages: int | None = None
-    problems: tuple[str, ...] = ()
-
-
-def status(health: Health) -> Screen:
-    """Whether work is being done, what is remembered and what is wrong."""
-    stuck = health.workers == 0 and health.waiting
-    problems = list(health.problems)
-    if stuck:
-        problems.insert(0, "Runs wait and nobody works: start `autointel worker`.")
-    parts = []
-    if problems:
-        told = _fitted(problems, lambda text, width: f"- {snippet(text, width)}", 2000)
-        parts.append(f"{told}\n")
-    parts.append(f"{counted(health.running, 'run')} under way, {health.waiting} waiting.")
-    if health.workers is not None:
-        parts.append(f"{counted(health.workers, 'worker')} alive.")
-    if health.recordings is not None:
-        passages = f" with {counted(health.passages, 'passage')}" if health.passages else ""
-        parts.append(f"{counted(health.recordings, 'recording')} remembered{passages}.")
-    title = "✗ Something is wrong" if problems else "✓ All is well"
-    return Screen(embeds=(_embed(title, "\n".join(parts), _RED if problems else _GREEN),))
-
-
-def runs(views: Sequence[JobView]) -> Screen:
-    """Jobs and how they stand, in the order given."""
-
-    def line(view: JobView, width: int) -> str:
-        name = view.outcome.title if view.outcome else view.job.url
-        took = f", {clock(view.seconds)}" if view.seconds is not None else ""
-        shown = link(snippet(name, min(width, 150)) or "recording", view.job.url)
-        told = f"- {_OF_JOBS[view.status]} {view.status}{took}: {shown}, {view.job.depth}"
-        return f"{told}, id `{view.id}`"
-
-    text = _fitted(views[:20], line, 4000, len(views)) or "There are no runs."
-    return Screen(embeds=(_embed("Runs", text, _BLUE),))
-
-
-def help_text(commands: Mapping[str, str]) -> Screen:
-    """What can be asked.
-
-    Args:
-        commands: what each of them does, by name.
-    """
-    lines = [f"**/{escape(name)}**: {escape(does)}" for name, does in commands.items()]
-    text = _fitted(
-        ["Give a link to a video or podcast; get what was said, claimed and checked.", "", *lines],
-        lambda line, _: line,
-        4000,
-    )
-    return Screen(embeds=(_embed("Autointel", text, _BLUE),))

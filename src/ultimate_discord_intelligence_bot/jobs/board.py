@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import column, create_engine, func, literal_column, select, table, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from ..closing import Closing
 from ..errors import JobUnknown
 from ..runs import stable_id
-from ..settings import Settings
+from ..settings import Depth, Settings
+from . import progress
 from .database import RUNS, client, is_local, unreachable, url_of
 from .job import Done, Job, JobView, Outcome, Status, why
+from .progress import Progress
 
 if TYPE_CHECKING:
     from dbos import EnqueueOptions, WorkflowStatus
+    from sqlalchemy import ColumnElement, Connection
 
 WORKFLOW = "run"
 MIDDLE = 50
 """Priority of a job of which nothing is said; 1 goes first, 100 last."""
 
 _PATIENCE_S = 30
+
+_RECENT = 200
+"""So many of the newest jobs that ended well are looked at to tell what is typical …"""
+_SAMPLE = 50
+"""… of which so many of a depth are enough …"""
+_FEWEST = 3
+"""… and fewer tell nothing."""
+
+_GROUP = 1000
+"""Jobs that are forgotten in one transaction."""
 
 _STATUSES: dict[str, Status] = {
     "ENQUEUED": "waiting",
@@ -51,7 +65,15 @@ class Board(Closing):
         self._settings = settings
         self._client = client(settings)
         patience = {"timeout": _PATIENCE_S} if is_local(settings) else {}
-        self._engine = create_engine(url_of(settings), connect_args=patience)
+        self._engine = create_engine(url_of(settings), pool_pre_ping=True, connect_args=patience)
+        self._jobs = table(
+            "workflow_status",
+            *(column(name) for name in ("workflow_uuid", "status", "queue_name")),
+            *(column(name) for name in ("priority", "created_at")),
+            schema=None if is_local(settings) else "dbos",
+        )
+        with self._in_our_words():
+            progress.make(self._engine)
 
     def close(self) -> None:
         """End the connection."""
@@ -138,6 +160,53 @@ class Board(Closing):
             steps = self._client.list_workflow_steps(job_id)
         return [Done.model_validate(step["output"]) for step in steps if step["output"]]
 
+    def progress(self, ids: Sequence[str]) -> dict[str, Progress]:
+        """How far jobs are, by id; those that are not being done are left out."""
+        with self._reading() as connection:
+            return progress.read(connection, ids)
+
+    def waiting(self, limit: int = 1000) -> list[str]:
+        """Ids of the jobs that wait, in the order in which they begin; a host may hold one up."""
+        jobs = self._jobs.c
+        query = (
+            select(jobs.workflow_uuid)
+            .where(jobs.queue_name == RUNS, jobs.status == "ENQUEUED", self._in_flight)
+            .order_by(jobs.priority, jobs.created_at)
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            return list(connection.scalars(query))
+
+    def counts(self) -> dict[Status, int]:
+        """How many jobs are waiting, and how many are running."""
+        jobs = self._jobs.c
+        query = (
+            select(jobs.status, func.count())
+            .where(jobs.queue_name == RUNS, self._in_flight)
+            .group_by(jobs.status)
+        )
+        counts: dict[Status, int] = {"waiting": 0, "running": 0}
+        with self._reading() as connection:
+            for status, count in connection.execute(query):
+                counts[_STATUSES[status]] = count
+        return counts
+
+    def typical(self, depth: Depth) -> float | None:
+        """Seconds that a job of a depth takes: the median of recent ones that ended well.
+
+        Jobs for which nothing had to be done do not count. None where there are too few to tell.
+        """
+        with self._in_our_words():
+            found = self._client.list_workflows(
+                name=WORKFLOW, status="SUCCESS", limit=_RECENT, sort_desc=True
+            )
+        seconds = [
+            view.outcome.seconds
+            for view in map(_view, found)
+            if view.job.depth == depth and view.outcome and not view.outcome.reused
+        ][:_SAMPLE]
+        return statistics.median(seconds) if len(seconds) >= _FEWEST else None
+
     def cancel(self, ids: Iterable[str]) -> None:
         """Take jobs back: those that wait never begin, those that run end within two seconds."""
         with self._in_our_words():
@@ -145,9 +214,17 @@ class Board(Closing):
 
     def again(self, view: JobView, *, priority: int = MIDDLE) -> None:
         """Try a job again that failed, was cancelled or is parked; what was finished is reused."""
-        with self._in_our_words():
-            self._client.delete_workflow(view.id, delete_children=True)
+        self.delete([view.id])
         self.put(view.job, view.id, priority=priority)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Forget jobs, with what they have brought; those that run are to be cancelled before."""
+        with self._in_our_words():
+            for first in range(0, len(ids), _GROUP):
+                group = list(ids[first : first + _GROUP])
+                self._client.delete_workflows(group, delete_children=True)
+                with self._engine.begin() as connection:
+                    progress.remove(connection, group)
 
     def prune(self, before: datetime) -> int:
         """Forget the jobs that ended before a moment; returns how many."""
@@ -159,8 +236,11 @@ class Board(Closing):
                 load_output=False,
             )
             ids = [each.workflow_id for each in gone]
-            for first in range(0, len(ids), 1000):
-                self._client.delete_workflows(ids[first : first + 1000])
+            for first in range(0, len(ids), _GROUP):
+                self._client.delete_workflows(ids[first : first + _GROUP])
+            with self._engine.begin() as connection:
+                running = select(self._jobs.c.workflow_uuid).where(self._in_flight)
+                progress.remove_all_but(connection, running)
         if ids and is_local(self._settings):
             self._shrink()
         return len(ids)
@@ -169,7 +249,19 @@ class Board(Closing):
         """Give back what is free; SQLite does not by itself."""
         # Where somebody writes it waits for another time: what is free is used again.
         with suppress(OperationalError), self._engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM"))
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            alone.execute(text("VACUUM"))
+            alone.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    @property
+    def _in_flight(self) -> ColumnElement[bool]:
+        """Those that have not ended; literally so, or the index of just these is not used."""
+        return self._jobs.c.status.in_([literal_column("'ENQUEUED'"), literal_column("'PENDING'")])
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._in_our_words(), self._engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:

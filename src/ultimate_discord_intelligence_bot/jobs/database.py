@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from ..errors import JobsUnreachable, storage_error
 from ..plans import EVERY_STAGE
@@ -71,14 +73,31 @@ def client(settings: Settings) -> DBOSClient:
     from dbos import DBOS, DBOSClient
 
     try:
-        if is_local(settings):
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        prepare(settings)
         DBOS.migrate(url_of(settings))
         return DBOSClient(system_database_url=url_of(settings), application_name=APPLICATION)
     except OSError as error:
         raise storage_error(error, settings.data_dir) from error
     except SQLAlchemyError as error:
         raise unreachable(settings, error) from error
+
+
+def prepare(settings: Settings) -> None:
+    """Make the folder of the file where it is missing, and let many write to the file. Blocks.
+
+    Raises:
+        OSError: the folder cannot be made.
+        SQLAlchemyError: the file cannot be had.
+    """
+    if not is_local(settings):
+        return
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url_of(settings))
+    # With a log beside the file those who read and those who write do not wait for each other.
+    # While somebody writes it cannot be begun; whoever comes next begins it.
+    with suppress(OperationalError), engine.connect() as connection:
+        connection.execute(text("PRAGMA journal_mode=WAL"))
+    engine.dispose()
 
 
 def unreachable(settings: Settings, error: Exception) -> JobsUnreachable:

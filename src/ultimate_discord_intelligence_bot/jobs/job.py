@@ -29,6 +29,10 @@ class Job(Model):
         tenant: whose memory it is for.
         out: folder of the briefing; by default one of the run's own.
         files: whether a local path is accepted; only the command line may say yes.
+        speakers: whether to estimate who speaks where captions do not say.
+        language: spoken there, as an ISO 639 code; by default as the settings say.
+        most_minutes: a longer recording is refused; the settings may allow less.
+        most_dollars: for the language model in this run; the settings may allow less.
     """
 
     url: str
@@ -36,6 +40,10 @@ class Job(Model):
     tenant: str
     out: Path | None = None
     files: bool = False
+    speakers: bool = False
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    most_minutes: float | None = Field(None, gt=0)
+    most_dollars: float | None = Field(None, ge=0)
 
     @property
     def host(self) -> str:
@@ -54,6 +62,9 @@ class Outcome(Model):
         out: folder of the briefing.
         missing: stages without a result, each with its reason.
         verdicts: how many claims have each label.
+        minutes: length of the recording.
+        dollars: spent on the language model in this run; None when its price is unknown.
+        reused: whether nothing had to be done, since an earlier run had done it.
     """
 
     status: Literal["complete", "partial"]
@@ -64,6 +75,9 @@ class Outcome(Model):
     missing: tuple[str, ...] = ()
     claims: int | None = None
     verdicts: dict[str, int] = Field(default_factory=dict)
+    minutes: float = 0.0
+    dollars: float | None = None
+    reused: bool = False
 
 
 class Done(Model):

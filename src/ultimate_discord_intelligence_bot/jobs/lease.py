@@ -16,6 +16,15 @@ from .database import unreachable
 if TYPE_CHECKING:
     import psycopg
 
+_ALL = (1_635_087_476, 2_003_792_491)
+"""The lock that workers share in Postgres: two keys, so that it is none of a single worker."""
+
+_HOLDERS = """
+SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE datname = current_database() AND locktype = 'advisory' AND granted
+AND classid::bigint = %s AND objid::bigint = %s AND objsubid = 2
+"""
+
 
 class Leases(Protocol):
     """The locks of the workers of one database."""
@@ -38,6 +47,18 @@ def open_leases(settings: Settings, worker: str) -> Leases:
     if settings.database_url is None:
         return FileLeases(settings.data_dir / "workers", worker)
     return PostgresLeases(settings, worker)
+
+
+def alive(settings: Settings) -> int:
+    """How many workers are alive. Blocks.
+
+    Raises:
+        JobsUnreachable: the database cannot be had.
+    """
+    if settings.database_url is None:
+        locks = (settings.data_dir / "workers").glob("*.lock")
+        return sum(_is_locked(path) for path in locks)
+    return _count(settings)
 
 
 class FileLeases:
@@ -77,6 +98,21 @@ class FileLeases:
         os.close(self._descriptor)
 
 
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        # A worker that takes its lock in this moment waits for us.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 class PostgresLeases:
     """An advisory lock for each worker; Postgres frees it when the connection ends.
 
@@ -98,18 +134,21 @@ class PostgresLeases:
                 return True
             self._connection = None
         try:
-            connection = self._connect()
-            taken = _try(connection, self._worker)
+            connection = _connect(self._settings, self._worker)
+            taken = _try(connection, self._worker) and _join(connection)
         except psycopg.Error as error:
             raise unreachable(self._settings, error) from error
-        self._connection = connection
+        if taken:
+            self._connection = connection
+        else:  # a connection without the lock would pass for one that has it
+            connection.close()
         return taken
 
     def is_dead(self, worker: str) -> bool:
         import psycopg
 
         try:
-            with self._connect() as connection:
+            with _connect(self._settings, self._worker) as connection:
                 return _try(connection, worker)
         except psycopg.Error as error:
             raise unreachable(self._settings, error) from error
@@ -118,26 +157,44 @@ class PostgresLeases:
         if self._connection is not None:
             self._connection.close()
 
-    def _connect(self) -> psycopg.Connection:
-        import psycopg
 
-        address = self._settings.database_url
-        return psycopg.connect(
-            address.get_secret_value() if address else "",
-            application_name=self._worker,
-            autocommit=True,
-            connect_timeout=10,
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-            tcp_user_timeout=30_000,
-        )
+def _connect(settings: Settings, name: str) -> psycopg.Connection:
+    import psycopg
+
+    address = settings.database_url
+    return psycopg.connect(
+        address.get_secret_value() if address else "",
+        application_name=name,
+        autocommit=True,
+        connect_timeout=10,
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=30_000,
+    )
 
 
 def _try(connection: psycopg.Connection, worker: str) -> bool:
     key = [_key(worker)]
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", key).fetchone()
     return row is not None and bool(row[0])
+
+
+def _join(connection: psycopg.Connection) -> bool:
+    """Take a lock that all workers share: as many have it as are alive."""
+    row = connection.execute("SELECT pg_try_advisory_lock_shared(%s, %s)", _ALL).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _count(settings: Settings) -> int:
+    import psycopg
+
+    try:
+        with _connect(settings, "autointel") as connection:
+            row = connection.execute(_HOLDERS, _ALL).fetchone()
+    except psycopg.Error as error:
+        raise unreachable(settings, error) from error
+    return int(row[0]) if row else 0
 
 
 def _key(worker: str) -> int:

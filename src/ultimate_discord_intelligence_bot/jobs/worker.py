@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +21,27 @@ from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunResult
+from ..briefing.wording import counted
 from ..closing import Closing
-from ..errors import JobsUnreachable, StageCrashed, WorkerRunning, storage_error
+from ..errors import (
+    AutointelError,
+    JobsUnreachable,
+    StageCrashed,
+    TooLong,
+    WorkerRunning,
+    storage_error,
+)
 from ..events import EventStream
 from ..models.media import Acquisition
+from ..models.transcript import Transcript
 from ..plans import EVERY_STAGE
 from ..runner import StageOutcome, StageRunner
 from ..settings import Settings
 from .board import WORKFLOW, Board
-from .database import GPU, QUEUES, RUNS, VERSION, configuration, is_local, unreachable
+from .database import GPU, QUEUES, RUNS, VERSION, configuration, is_local, prepare, unreachable
 from .job import Done, Job, Outcome
 from .lease import Leases, open_leases
+from .progress import Gauge, Panel
 
 if TYPE_CHECKING:
     from dbos._sys_db import WorkflowStatus
@@ -85,7 +96,7 @@ class Worker(Closing):
         self._ended = threading.Event()
         self._leaving = False
         self._suspects: dict[str, float] = {}
-        self._leases = self._launch(queues, concurrency or settings.concurrent_runs)
+        self._leases, self._panel = self._launch(queues, concurrency or settings.concurrent_runs)
         _here = self
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         self._sweeper.start()
@@ -104,40 +115,50 @@ class Worker(Closing):
         DBOS.destroy(workflow_completion_timeout_sec=patience)
         self._ended.set()
         self._sweeper.join()
+        self._panel.close()
         self._leases.close()
         _here = None
 
-    async def conduct(self, job: Job, steps: dict[str, StepReservation]) -> Outcome:
+    async def conduct(self, job_id: str, job: Job, steps: dict[str, StepReservation]) -> Outcome:
         """Do a job; every stage is one of its steps.
 
         Raises:
             AutointelError: it failed.
         """
+        with self._panel.gauge(job_id, self.events) as gauge:
+            return await self._conduct(job, steps, gauge)
+
+    async def _conduct(self, job: Job, steps: dict[str, StepReservation], gauge: Gauge) -> Outcome:
+        records: list[Done] = []
 
         async def as_step(
             stage: str, run: Callable[[], Awaitable[StageOutcome]], runner: StageRunner
-        ) -> StageOutcome | None:
+        ) -> StageOutcome:
             made: list[StageOutcome] = []
             if stage == SPEECH and self._hands_over and _is_sound(runner):
+                gauge.began(stage, "on another machine")
                 runner.adopt(stage, await _elsewhere(job))
 
             async def step() -> dict[str, Any]:
                 made.append(await run())
                 return _done(made[0]).model_dump(mode="json")
 
-            await steps[stage].run_async({"name": stage, "preemptible": True}, step)
-            return made[0] if made else None
+            record = await steps[stage].run_async({"name": stage, "preemptible": True}, step)
+            outcome = made[0] if made else await run()  # which had been done in an earlier life
+            records.append(Done.model_validate(record))
+            gauge.ended(records[-1], *_about(runner))
+            return outcome
 
         began = time.monotonic()
         orchestrator = AutonomousIntelligenceOrchestrator(
-            self._settings_for(job), events=self.events, allow_files=job.files, around=as_step
+            self.settings_for(job), events=gauge.events, allow_files=job.files, around=as_step
         )
         result = await orchestrator.execute_autonomous_intelligence_workflow(
             job.url, job.depth, out=job.out
         )
         if result.error is not None:
-            raise result.error
-        return _outcome(result, time.monotonic() - began)
+            raise self._in_words_of(job, result.error)
+        return _outcome(result, records, time.monotonic() - began)
 
     async def listen(self, job: Job) -> str:
         """Recognise the speech of a job whose other stages are done elsewhere.
@@ -146,45 +167,76 @@ class Worker(Closing):
             The key of the artifact.
         """
         orchestrator = AutonomousIntelligenceOrchestrator(
-            self._settings_for(job), events=self.events, allow_files=job.files
+            self.settings_for(job), events=self.events, allow_files=job.files
         )
         outcome = await orchestrator.work_ahead(job.url, job.depth, SPEECH)
         if outcome.key is None:
             raise StageCrashed("The speech recognition left nothing.")
         return outcome.key
 
-    def _settings_for(self, job: Job) -> Settings:
+    def settings_for(self, job: Job) -> Settings:
         own: dict[str, Any] = {"tenant": job.tenant}
         if self._hands_over:  # listening while it is downloaded would be listening here
             own["enable_streamed_transcription"] = False
+        if job.speakers:
+            own["diarization"] = True
+        if job.language is not None:
+            own["language"] = job.language
+        if self._limits(job) and job.most_minutes is not None:
+            own["max_duration_hours"] = job.most_minutes / 60
+        if job.most_dollars is not None:
+            allowed = self.settings.llm_dollars(job.depth)
+            least = job.most_dollars if allowed is None else min(allowed, job.most_dollars)
+            own["llm_budget"] = f"{least:.6f}"
         return self.settings.model_copy(update=own)
+
+    def _limits(self, job: Job) -> bool:
+        """Whether the job allows a shorter recording than the settings do."""
+        hours = self.settings.max_duration_hours
+        return job.most_minutes is not None and job.most_minutes / 60 < hours
+
+    def _in_words_of(self, job: Job, error: AutointelError) -> AutointelError:
+        """The error as it is to be read by somebody who knows of the job and of no settings."""
+        if not isinstance(error, TooLong) or not self._limits(job):
+            return error
+        left = counted(round(job.most_minutes or 0), "minute")
+        return TooLong(
+            f"It is longer than what is left of your quota, {left}.",
+            f"Take a recording of less than {left}, or wait until there is more again.",
+        )
 
     # -- beginning --------------------------------------------------------------------------
 
-    def _launch(self, queues: Collection[str], concurrency: int) -> Leases:
+    def _launch(self, queues: Collection[str], concurrency: int) -> tuple[Leases, Panel]:
         settings = self.settings
         try:
-            if is_local(settings):
-                settings.data_dir.mkdir(parents=True, exist_ok=True)
-            leases = open_leases(settings, self.name)
-            leases.hold()
-            DBOS(config=configuration(settings, self.name))
-            DBOS.listen_queues([*queues])
-            DBOS.launch()
-            for queue in QUEUES:
-                DBOS.register_queue(
-                    queue,
-                    worker_concurrency=concurrency,
-                    partition_concurrency=settings.runs_per_host,
-                    polling_interval_sec=_POLL_S,
-                    on_conflict="always_update",
-                )
+            prepare(settings)
+            with ExitStack() as opened:
+                leases = open_leases(settings, self.name)
+                opened.callback(leases.close)
+                leases.hold()
+                panel = opened.enter_context(Panel(settings, self.name))
+                self._launch_engine(queues, concurrency)
+                opened.pop_all()
         except OSError as error:
             raise storage_error(error, settings.data_dir) from error
         except SQLAlchemyError as error:
             DBOS.destroy()
             raise unreachable(settings, error) from error
-        return leases
+        return leases, panel
+
+    def _launch_engine(self, queues: Collection[str], concurrency: int) -> None:
+        DBOS(config=configuration(self.settings, self.name))
+        DBOS.listen_queues([*queues])
+        DBOS.launch()
+        for queue in QUEUES:
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=concurrency,
+                partition_concurrency=self.settings.runs_per_host,
+                polling_interval_sec=_POLL_S,
+                on_conflict="always_update",
+            )
 
     # -- the jobs of the dead -----------------------------------------------------------------
 
@@ -260,9 +312,10 @@ def _adopt(begun: Collection[WorkflowStatus]) -> None:
 async def run_job(document: dict[str, Any]) -> dict[str, Any]:
     """One job, from its document to that of its outcome."""
     steps = {stage: DBOS.reserve_step() for stage in EVERY_STAGE}
-    if _here is None:
+    job_id = DBOS.workflow_id
+    if _here is None or job_id is None:
         raise StageCrashed("A job was begun in a process that has no worker.")
-    outcome = await _here.conduct(Job.model_validate(document), steps)
+    outcome = await _here.conduct(job_id, Job.model_validate(document), steps)
     return outcome.model_dump(mode="json")
 
 
@@ -306,7 +359,17 @@ def _done(outcome: StageOutcome) -> Done:
     )
 
 
-def _outcome(result: RunResult, seconds: float) -> Outcome:
+def _about(runner: StageRunner) -> tuple[str | None, float | None]:
+    """Title and minutes of a recording, as far as they are known."""
+    acquired = runner.artifact("acquisition", Acquisition)
+    if acquired is None:
+        return None, None
+    transcript = runner.artifact("transcription", Transcript)
+    seconds = acquired.source.duration or (transcript.duration if transcript else None)
+    return acquired.source.title, seconds and seconds / 60
+
+
+def _outcome(result: RunResult, records: Collection[Done], seconds: float) -> Outcome:
     report = result.report
     if report is None or result.out is None or result.status == "failed":
         raise StageCrashed("The run ended without a briefing.")
@@ -322,4 +385,7 @@ def _outcome(result: RunResult, seconds: float) -> Outcome:
         missing=tuple(f"{m.stage}: {m.reason}" for m in result.missing),
         claims=None if report.claims is None else len(report.claims),
         verdicts=verdicts,
+        minutes=report.duration / 60,
+        dollars=result.spent.dollars if result.spent and result.spent.calls else 0.0,
+        reused=all(record.status == "reused" for record in records),
     )
