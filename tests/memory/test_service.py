@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -253,10 +254,22 @@ def test_who_does_not_know_the_key_is_not_heard(tmp_path: Path) -> None:
         assert address
         with pytest.raises(AuthenticationError):
             Client(address.path, "AF_UNIX", authkey=b"guessed")
-        # And disturbs nobody who does.
+        # And disturbs nobody who does, and neither does somebody who says nothing.
+        silent = socket.socket(socket.AF_UNIX)
+        silent.connect(address.path)
         line = Line(address)
         assert line.call("dimension") == 8
         line.close()
+    assert silent.recv(1024)
+    silent.close()
+
+
+def test_a_service_that_has_heard_a_stranger_last_can_be_closed() -> None:
+    for _ in range(20):
+        there = Service(object())
+        with pytest.raises(AuthenticationError):
+            Client(there.address.path, "AF_UNIX", authkey=b"guessed")
+        there.close()
 
 
 def test_only_what_is_public_can_be_asked() -> None:

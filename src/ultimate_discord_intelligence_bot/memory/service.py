@@ -20,7 +20,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import (
-    Client,
     Connection,
     Listener,
     answer_challenge,
@@ -62,7 +61,7 @@ class Service:
         self._memory = memory
         self._folder = Path(tempfile.mkdtemp(prefix="autointel-"))
         self.address = Address(str(self._folder / "memory"), secrets.token_bytes(32))
-        self._listener = Listener(self.address.path, "AF_UNIX", 64, authkey=self.address.key)
+        self._listener = Listener(self.address.path, "AF_UNIX", 64)
         self._lock = threading.Lock()
         self._lines: dict[threading.Thread, Connection] = {}
         self._closing = False
@@ -72,8 +71,8 @@ class Service:
     def close(self) -> None:
         """Finish what was begun and let nobody in any more."""
         self._closing = True
-        with suppress(*_BROKEN):
-            Client(self.address.path, "AF_UNIX", authkey=self.address.key).close()
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as last:
+            last.connect(self.address.path)
         self._accepting.join()
         self._listener.close()
         with self._lock:
@@ -86,11 +85,8 @@ class Service:
 
     def _accept(self) -> None:
         while not self._closing:
-            try:
-                connection = self._listener.accept()
-            except _BROKEN as error:
-                log.warning("memory_service_refused", reason=str(error))
-                continue
+            # Who is there is asked in a thread: somebody who says nothing holds up nobody else.
+            connection = self._listener.accept()
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             with self._lock:
                 self._lines[thread] = connection
@@ -99,12 +95,22 @@ class Service:
     def _serve(self, connection: Connection) -> None:
         try:
             with connection, asyncio.Runner() as runner, suppress(*_BROKEN):
+                self._meet(connection)
                 while not self._closing:
                     name, args, kwargs = connection.recv()
                     runner.run(self._answer(connection, name, args, kwargs))
         finally:
             with self._lock:
                 self._lines.pop(threading.current_thread(), None)
+
+    def _meet(self, connection: Connection) -> None:
+        """Make sure that whoever is there knows the key, and show that we do."""
+        try:
+            deliver_challenge(connection, self.address.key)
+            answer_challenge(connection, self.address.key)
+        except AuthenticationError as error:
+            log.warning("memory_service_refused", reason=str(error))
+            raise
 
     async def _answer(
         self, connection: Connection, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
