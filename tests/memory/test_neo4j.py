@@ -294,7 +294,7 @@ relations."""
 async def test_killed_in_the_middle_of_a_write(
     own: Server, opened: Open, tenant: str, at_batch: AtBatch, batch: int
 ) -> None:
-    graph = opened(own, patience=2)
+    graph = opened(own, patience=6)
     before, after = speech(tenant, 50), speech(tenant, LENGTH, "coffee")
     await graph.replace(before)
     at_batch(batch, own.kill)
@@ -307,7 +307,7 @@ async def test_killed_in_the_middle_of_a_write(
 
 
 async def test_killed_while_a_write_is_made_final(own: Server, opened: Open, tenant: str) -> None:
-    graph = opened(own, patience=2)
+    graph = opened(own, patience=6)
     before, after = speech(tenant, 50), speech(tenant, LENGTH, "coffee")
     await graph.replace(before)
     began = time.monotonic()
