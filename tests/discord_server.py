@@ -507,6 +507,7 @@ class Channel:
     """A text channel of a guild, or with no guild a direct one.
 
     Attributes:
+        parent: the channel that a thread is in.
         allow: bits that the bot has here beyond the guild's.
         deny: bits that the bot lacks here.
         typing: server times at which the bot was shown as typing.
@@ -520,6 +521,7 @@ class Channel:
     deny: int = 0
     gone: bool = False
     typing: list[float] = field(default_factory=list)
+    parent: Channel | None = None
 
     def permissions(self, user: User) -> discord.Permissions:
         """What somebody may do here; overwrites are the bot's alone."""
@@ -536,6 +538,19 @@ class Channel:
         if self.guild is None:
             people = [self.recipient.payload()] if self.recipient else []
             return common | {"type": 1, "recipients": people}
+        if self.parent is not None:
+            kept = {"archived": False, "locked": False, "archive_timestamp": iso(0)}
+            return common | {
+                "type": 11,
+                "guild_id": str(self.guild.id),
+                "name": self.name,
+                "parent_id": str(self.parent.id),
+                "owner_id": str(bot.id),
+                "rate_limit_per_user": 0,
+                "message_count": 0,
+                "member_count": 1,
+                "thread_metadata": kept | {"auto_archive_duration": 1440},
+            }
         overwrite = {"id": str(bot.id), "type": 1}
         overwrite |= {"allow": str(self.allow), "deny": str(self.deny)}
         return common | {
@@ -1140,6 +1155,15 @@ class DiscordServer:
                 guild.channels.append(channel)
                 self._tell("CHANNEL_CREATE", channel.payload(self.bot), guild)
             return channel
+
+        return self._do(found)
+
+    def thread(self, channel: Channel, name: str = "thread") -> Channel:
+        """A new thread in a channel; the bot is not told of it, as it has not joined it."""
+
+        def found() -> Channel:
+            thread = Channel(self._id(), name, channel.guild, parent=channel)
+            return self._keep(self._channels, thread)
 
         return self._do(found)
 

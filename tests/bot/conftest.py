@@ -55,10 +55,12 @@ class World:
         self.mod = self.server.user("mod", manage_guild=True, manage_messages=True)
 
     @contextmanager
-    def bot(self, **settings: Any) -> Iterator[Bot]:
+    def bot(
+        self, ready: Callable[[str], None] = lambda invitation: None, **settings: Any
+    ) -> Iterator[Bot]:
         """The bot, until the block ends."""
         own = self.settings.model_copy(update=settings)
-        client = Bot(own, clock=self.server.now, pause=0.1, guild_ready_timeout=0.1)
+        client = Bot(own, clock=self.server.now, pause=0.1, ready=ready, guild_ready_timeout=0.1)
         with online(client, self.server):
             yield client
 

@@ -138,7 +138,7 @@ def test_the_rules_tell_what_is_decided_and_what_is_left() -> None:
         "<#12> <#34>",
         "deep",
         "en",
-        "Each member may use: 10 runs, 90 minutes, any number of dollars",
+        "Each member may use: 10 runs, 90 minutes, otherwise as the operator of the bot has set it",
         "You have left: 1 run, 12 minutes, any number of dollars",
         "All together may use: as the operator of the bot has set it",
         "Left of it: any number of runs, 1,000,000 minutes, 1.99 dollars",
@@ -186,6 +186,8 @@ def test_no_answer_breaks_a_limit_or_out_of_its_place(
         contradictions([pair(stated, claim(other), evil)]),
         status(Health(count, count, count, count, count, (evil or "x",) * 50)),
         runs([view] * 40),
-        help_text({evil: other} | {f"command{n}": "does a thing " * 9 for n in range(90)}),
+        help_text(
+            {evil: other} | {f"command{n}": "does a thing " * 9 for n in range(90)}, {evil: other}
+        ),
     ):
         assert_harmless(screen)

@@ -33,6 +33,7 @@ from ultimate_discord_intelligence_bot.discord_bot.screens import (
     cancelled,
     claims_page,
     failed,
+    left,
     progress,
     queue_full,
     result,
@@ -298,6 +299,7 @@ def test_no_other_screen_breaks_a_limit_either(
         progress(states, number, number, count, job="j", name=evil),
         failed(evil or "x", other or "y", job="j"),
         cancelled(evil, job="j"),
+        left(evil, job="j"),
         queue_full(count, abs(number)),
     ):
         assert_harmless(screen)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 import time
 
 from ..jobs.database import QUEUES
+from ..monitor import next_address
 from ..settings import load_settings
 from .terminal import Exit, orderly_exit, stderr
 from .worker import worker
+
+COMMAND = [sys.executable, "-P", "-m", "ultimate_discord_intelligence_bot", "bot"]
 
 _PAUSES = (1.0, 2.0, 5.0, 15.0, 60.0)
 _STEADY_S = 300.0
@@ -20,11 +24,13 @@ _STEADY_S = 300.0
 def serve(*, concurrency: int | None, patience: int) -> int:
     """Do jobs of all queues, with the bot beside; returns the exit code."""
     with orderly_exit():
-        token = load_settings().discord_token
+        settings = load_settings()
+        token, metrics = settings.discord_token, settings.metrics_address
+        beside_it = next_address(metrics) if metrics else None
     if token is None:
         stderr.print("No Discord bot: DISCORD_BOT_TOKEN is not set. `autointel bot` says more.")
         return worker(QUEUES, concurrency=concurrency, patience=patience)
-    beside = _Beside()
+    beside = _Beside(beside_it)
     try:
         return worker(QUEUES, concurrency=concurrency, patience=patience)
     finally:
@@ -34,9 +40,15 @@ def serve(*, concurrency: int | None, patience: int) -> int:
 class _Beside:
     """The bot in a process of its own, so that the work never makes it wait; begun again when it
     dies, but not when it cannot run as it is set up.
+
+    Args:
+        metrics_address: where the bot shows its metrics; the worker's own is another one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, metrics_address: str | None) -> None:
+        self._environment = dict(os.environ)
+        if metrics_address is not None:
+            self._environment["AUTOINTEL_METRICS_ADDRESS"] = metrics_address
         self._leaving = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -71,7 +83,8 @@ class _Beside:
         with self._lock:
             if self._leaving.is_set():
                 return None
-            command = [sys.executable, "-P", "-m", "ultimate_discord_intelligence_bot", "bot"]
             # In a session of its own: Ctrl-C is for us, and we end it in our own time.
-            self._process = subprocess.Popen(command, start_new_session=True)  # noqa: S603
+            self._process = subprocess.Popen(  # noqa: S603
+                COMMAND, env=self._environment, start_new_session=True
+            )
             return self._process

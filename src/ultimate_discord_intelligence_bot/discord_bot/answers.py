@@ -164,8 +164,11 @@ def runs(views: Sequence[JobView]) -> Screen:
         told = f"- {_OF_JOBS[view.status]} {view.status}{took}: {shown}, {view.job.depth}"
         return f"{told}, id `{view.id}`"
 
-    text = fitted(views[:_SHOWN], line, _TEXT, len(views)) or "There are no runs."
+    text = fitted(views[:_SHOWN], line, _TEXT, len(views)) or _NO_RUNS
     return Screen(embeds=(card("Runs", text, BLUE),))
+
+
+_NO_RUNS = "There are no runs yet. Use /autointel to have a recording analysed."
 
 
 def rules(held: Rules, user: Charge, guild: Charge) -> Screen:
@@ -199,17 +202,28 @@ _OPERATOR = "as the operator of the bot has set it"
 def _quota(quota: Quota | None) -> str:
     if quota is None:
         return _OPERATOR
-    return _amounts(quota.runs, quota.minutes, quota.dollars)
+    decided = [
+        _amount(amount, unit, digits)
+        for amount, unit, digits in (
+            (quota.runs, "run", 0),
+            (quota.minutes, "minute", 0),
+            (quota.dollars, "dollar", 2),
+        )
+        if amount is not None
+    ]
+    if len(decided) < 3:
+        decided.append(f"otherwise {_OPERATOR}" if decided else _OPERATOR)
+    return ", ".join(decided)
 
 
-def _amounts(runs: float | None, minutes: float | None, dollars: float | None) -> str:
+def _amounts(runs: float, minutes: float, dollars: float) -> str:
     return ", ".join(
         (_amount(runs, "run", 0), _amount(minutes, "minute", 0), _amount(dollars, "dollar", 2))
     )
 
 
-def _amount(amount: float | None, unit: str, digits: int) -> str:
-    if amount is None or amount == math.inf:
+def _amount(amount: float, unit: str, digits: int) -> str:
+    if amount == math.inf:
         return f"any number of {unit}s"
     return f"{_number(amount, digits)} {unit if amount == 1 else f'{unit}s'}"
 
@@ -222,13 +236,15 @@ def _number(amount: float, digits: int) -> str:
     return f"{math.floor(amount / least + 1e-9) * least:,.{digits}f}"
 
 
-def help_text(commands: Mapping[str, str]) -> Screen:
+def help_text(commands: Mapping[str, str], menus: Mapping[str, str]) -> Screen:
     """What can be asked.
 
     Args:
         commands: what each of them does, by name.
+        menus: where each command of a message's menu is found, by name.
     """
-    lines = [f"**/{escape(name)}**: {escape(does)}" for name, does in commands.items()]
+    lines = [f"**{escape(name)}**: {escape(where)}" for name, where in menus.items()]
+    lines += [f"**/{escape(name)}**: {escape(does)}" for name, does in commands.items()]
     text = fitted(
         ["Give a link to a video or podcast; get what was said, claimed and checked.", "", *lines],
         lambda line, _: line,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import discord
 
-from ..errors import NotAllowed
-from ..jobs.job import Job, JobView
+from ..errors import JobUnknown, NotAllowed
+from ..jobs.job import Job, JobView, Outcome
 from ..settings import Depth
-from .commands import asker_of, place, take_back
+from .commands import asker_of, done, place, received, take_back
 from .delivery import edit_options, fitted
 from .desk import Order
 from .screens import TARGET, Action, Attachment, Links, Screen, Target, claims_page
@@ -39,62 +41,74 @@ class Press(discord.ui.DynamicItem[discord.ui.Button[Any]], template=TARGET):
         /,
     ) -> Self:
         """The press that a ``custom_id`` stands for."""
-        target = Target.parse(match.string)
-        if target is None:
-            raise NotAllowed("This button is none of ours.")
-        return cls(target)
+        return cls(Target(Action(match["action"]), match["job"], int(match["page"])))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Do what the button says."""
+        action = self._target.action
+        received(interaction)
         try:
-            await _ACTIONS[self._target.action](interaction, self._target)
+            await _ACTIONS[action](interaction, self._target)
         except Exception as error:
-            await interaction.client.apologise(interaction, error)
+            await interaction.client.apologise(interaction, error, action)
+        else:
+            done(interaction, action, "answered")
 
 
 async def _overview(interaction: Interaction, target: Target) -> None:
-    await interaction.response.defer()
-    screen = await interaction.client.watcher.screen_of(
-        await _view(interaction, target), files=False
-    )
+    await _wait(interaction)
+    view = await _view(interaction, target)
+    screen = await interaction.client.watcher.screen_of(view, files=False)
     await interaction.edit_original_response(**edit_options(screen))
 
 
 async def _claims(interaction: Interaction, target: Target) -> None:
     """A page of the claims: beside the result for whoever pressed, then page by page in place."""
-    is_page = interaction.message is not None and not await _is_result(interaction)
-    if is_page:
-        await interaction.response.defer()
-    else:
-        await interaction.response.defer(thinking=True, ephemeral=True)
-    view = await _view(interaction, target)
-    if view.outcome is None:
-        raise NotAllowed("This run has no result.", "Try it again first.")
-    report = await interaction.client.library.report(view.outcome, view.job.depth)
+    await _wait(interaction)
+    view, outcome = await _ended(interaction, target)
+    report = await interaction.client.library.report(outcome, view.job.depth)
     screen = await asyncio.to_thread(claims_page, report, target.page, Links(target.job))
     await interaction.edit_original_response(**edit_options(screen))
 
 
-async def _is_result(interaction: Interaction) -> bool:
-    """Whether the message under the button is one that a run was watched in."""
+async def _wait(interaction: Interaction) -> None:
+    """Answer in place where only whoever presses sees the message; else beside it, for them."""
     message = interaction.message
-    if message is None:
-        return False
-    found = await asyncio.to_thread(interaction.client.records.watch_of, message.id)
-    return found is not None or not message.flags.ephemeral
+    if message is None or not message.flags.ephemeral or await _is_watched(message.id, interaction):
+        await interaction.response.defer(thinking=True, ephemeral=True)
+    else:
+        await interaction.response.defer()
+
+
+async def _is_watched(message: int, interaction: Interaction) -> bool:
+    return await asyncio.to_thread(interaction.client.records.watch_of, message) is not None
 
 
 async def _file(interaction: Interaction, target: Target) -> None:
     await interaction.response.defer(thinking=True, ephemeral=True)
+    view, outcome = await _ended(interaction, target)
+    # All of them: whether one is too large is told by name.
+    files = await interaction.client.library.files(outcome, view.job.depth, limit=sys.maxsize)
+    name, told = _FILES[target.action]
+    screen = fitted(Screen(files=(Attachment(name, files[name], ""),)), interaction.filesize_limit)
+    shown = replace(screen, content=screen.content or told)
+    await interaction.edit_original_response(**edit_options(shown))
+
+
+_FILES = {
+    Action.REPORT: ("report.html", "The whole report: save it and open it in a browser."),
+    Action.TRANSCRIPT: (
+        "transcript.vtt",
+        "The transcript with its times, as WebVTT: video players and text editors open it.",
+    ),
+}
+
+
+async def _ended(interaction: Interaction, target: Target) -> tuple[JobView, Outcome]:
     view = await _view(interaction, target)
     if view.outcome is None:
-        raise NotAllowed("This run has no result.", "Try it again first.")
-    files = await interaction.client.library.files(view.outcome, view.job.depth)
-    name = "report.html" if target.action is Action.REPORT else "transcript.vtt"
-    told = "Open it in a browser." if target.action is Action.REPORT else "Captions, as WebVTT."
-    screen = Screen(content=told, files=(Attachment(name, files[name], ""),))
-    shown = fitted(screen, interaction.filesize_limit)
-    await interaction.edit_original_response(**edit_options(shown))
+        raise NotAllowed("This run has no result.", "Ask for its link again with /autointel.")
+    return view, view.outcome
 
 
 async def _deeper(interaction: Interaction, target: Target) -> None:
@@ -116,7 +130,13 @@ async def _again(interaction: Interaction, target: Target) -> None:
 
 
 async def _cancel(interaction: Interaction, target: Target) -> None:
-    await take_back(interaction, target.job)
+    try:
+        await take_back(interaction, target.job)
+    except JobUnknown:
+        raise JobUnknown(
+            "This run has only just been asked for, or was forgotten.",
+            "Press the button again in a moment.",
+        ) from None
 
 
 async def _delete(interaction: Interaction, target: Target) -> None:
@@ -135,10 +155,11 @@ async def _only_who_asked(interaction: Interaction) -> None:
         NotAllowed: neither.
     """
     message, asker = interaction.message, asker_of(interaction)
-    if message is None or message.flags.ephemeral or asker.manages:
+    if message is None or message.flags.ephemeral or asker.guild is None or asker.manages:
         return
     watch = await asyncio.to_thread(interaction.client.records.watch_of, message.id)
-    if interaction.guild_id is not None and (watch is None or watch.user != asker.user):
+    asked = message.interaction_metadata
+    if asker.user not in (watch and watch.user, asked and asked.user.id):
         raise NotAllowed(
             "Somebody else asked for this.",
             "They can do that, and so can whoever may delete messages here.",
@@ -146,7 +167,14 @@ async def _only_who_asked(interaction: Interaction) -> None:
 
 
 async def _view(interaction: Interaction, target: Target) -> JobView:
-    return await asyncio.to_thread(interaction.client.desk.find, target.job, asker_of(interaction))
+    desk = interaction.client.desk
+    try:
+        return await asyncio.to_thread(desk.find, target.job, asker_of(interaction))
+    except JobUnknown:
+        raise JobUnknown(
+            "What this button is about was forgotten, or belongs to others.",
+            "Ask for the link again with /autointel.",
+        ) from None
 
 
 _ACTIONS: dict[Action, Callable[[Any, Target], Awaitable[None]]] = {

@@ -8,29 +8,33 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
 
-from ..errors import AutointelError, StorageError
+from ..briefing.wording import counted
+from ..errors import AutointelError, InputError, StorageError
+from ..events import BotEvent, telemetry
 from ..jobs.board import Board
 from ..jobs.lease import alive
 from ..settings import Settings
 from . import answers
 from .answers import Health
 from .buttons import Press
-from .commands import COMMANDS, answer
+from .commands import COMMANDS, Decision, Outcome, answer, done, received
 from .delivery import Delivery
 from .desk import Asker, Desk
 from .library import Library
+from .lock import Lock
 from .quotas import Quotas
 from .records import Records
 from .rules import Rules
-from .screens import Screen, failed
-from .watcher import Watcher
+from .screens import Screen
+from .watcher import Watcher, explained
 
 PERMISSIONS = discord.Permissions(
     view_channel=True, send_messages=True, embed_links=True, attach_files=True
@@ -44,9 +48,14 @@ _THREADS = 16
 _LONGEST_WAIT_S = 30.0
 """Where Discord wants us to wait longer, something else is shown in the meantime."""
 
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+"""Before we try again to log in; each time twice as long."""
+
 _KEPT_S = 90 * 24 * 3600.0
 _TIDY_S = 6 * 3600.0
 _UNKNOWN_INTERACTION = 10062
+
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +70,7 @@ class Bot(discord.Client):
         ready: called with the link that invites the bot, once it is connected.
 
     Raises:
+        BotRunning: another bot has the data folder.
         JobsUnreachable, StorageError: its databases cannot be had.
     """
 
@@ -83,8 +93,11 @@ class Bot(discord.Client):
             **options,
         )
         self._settings, self._clock, self._welcome = settings, clock, ready
-        self.board = Board(settings)
-        self.records = Records(settings.data_dir / "discord.sqlite")
+        with ExitStack() as opened:
+            opened.enter_context(Lock(settings.data_dir / "discord.lock"))
+            self.records = opened.enter_context(Records(settings.data_dir / "discord.sqlite"))
+            self.board = opened.enter_context(Board(settings))
+            self._opened = opened.pop_all()
         self.quotas = Quotas(self.records, settings, clock=clock)
         self.library = Library(settings)
         self.desk = Desk(settings, self.board, self.records, self.quotas, clock=clock)
@@ -98,7 +111,7 @@ class Bot(discord.Client):
             clock=clock,
             pause=pause,
         )
-        self.tree = app_commands.CommandTree(
+        self.tree = _Tree(
             self,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
             allowed_installs=app_commands.AppInstallationType(guild=True),
@@ -107,14 +120,34 @@ class Bot(discord.Client):
             self.tree.add_command(command)
         self.tree.error(self._on_command_error)
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_known = False
 
     # -- living -------------------------------------------------------------------------------
+
+    async def login(self, token: str) -> None:
+        """Log in; where Discord cannot be reached, try until it can.
+
+        Raises:
+            discord.LoginFailure: the token is wrong.
+        """
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await super().login(token)
+            except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+                if not _may_pass(error):
+                    raise
+                log.warning("discord_unreachable", reason=str(error)[:200], again_in_s=pause)
+            await self.http.close()
+            self.http.connector = discord.utils.MISSING  # it was closed, too
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     async def setup_hook(self) -> None:
         """Before the connection: commands are registered, old messages followed again."""
         executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="bot")
         asyncio.get_running_loop().set_default_executor(executor)
-        self.add_dynamic_items(Press)
+        self.add_dynamic_items(Press, Decision)
         await self._register()
         self._tasks = [
             asyncio.create_task(self.watcher.run()),
@@ -137,9 +170,32 @@ class Bot(discord.Client):
             await asyncio.sleep(_TIDY_S)
 
     async def on_ready(self) -> None:
-        """Connected."""
+        """Connected, perhaps not for the first time."""
         log.info("bot_ready", guilds=len(self.guilds))
-        self._welcome(self.invitation)
+        telemetry.emit(BotEvent(online=True))
+        if not self._is_known:
+            self._is_known = True
+            self._welcome(self.invitation)
+        watches = await asyncio.to_thread(self.records.watches)
+        # Those that have removed us while we were away; one with an outage is among ours.
+        for guild in {w.guild for w in watches if w.guild} - {each.id for each in self.guilds}:
+            await self._leave(guild)
+
+    async def on_resumed(self) -> None:
+        """Connected again, as if nothing had been."""
+        telemetry.emit(BotEvent(online=True))
+
+    async def on_disconnect(self) -> None:
+        """Not connected for now."""
+        telemetry.emit(BotEvent(online=False))
+
+    async def on_app_command_completion(
+        self,
+        interaction: discord.Interaction[Any],
+        command: app_commands.Command[Any, ..., Any] | app_commands.ContextMenu,
+    ) -> None:
+        """A command was answered."""
+        done(interaction, command.qualified_name, "answered")
 
     @property
     def invitation(self) -> str:
@@ -160,14 +216,17 @@ class Bot(discord.Client):
         await self.watcher.close()
         await self.library.close()
         await super().close()
-        self.board.close()
-        self.records.close()
+        telemetry.emit(BotEvent(online=False))
+        self._opened.close()
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """A guild does not want the bot any more: nothing more is done for it."""
-        jobs = await asyncio.to_thread(self.desk.leave, guild.id)
-        self.watcher.leave(guild.id)
-        log.info("guild_left", guild=guild.id, jobs=len(jobs))
+        await self._leave(guild.id)
+
+    async def _leave(self, guild: int) -> None:
+        self.watcher.leave(guild)
+        jobs = await asyncio.to_thread(self.desk.leave, guild)
+        log.info("guild_left", guild=guild, jobs=len(jobs))
 
     # -- what commands and buttons ask --------------------------------------------------------
 
@@ -202,17 +261,22 @@ class Bot(discord.Client):
 
     async def forget(self, tenant: str, source_id: str) -> str:
         """Forget a recording and remove the messages about it; returns what is gone, in words."""
+        # One that is still under way would remember it again.
+        await asyncio.to_thread(self.desk.stop, tenant, source_id)
         askers, watches = await asyncio.to_thread(self.desk.askers, tenant, source_id)
         gone = await self.library.forget(tenant, source_id)
+        await asyncio.to_thread(self.desk.forget, askers)
+        messages = 0
         for watch in watches:
             await self.remove(watch.message)
-            with suppress(discord.HTTPException):
-                place = self.get_partial_messageable(watch.channel)
+            place = self.get_partial_messageable(watch.channel)
+            try:
                 await place.get_partial_message(watch.message).delete()
-        await asyncio.to_thread(self.desk.forget, askers)
-        return (
-            f"{gone.records} passages and {gone.nodes} facts are gone, and {len(watches)} messages."
-        )
+                messages += 1
+            except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+                log.info("message_left", message=watch.message, reason=str(error)[:200])
+        passages, facts = counted(gone.records, "passage"), counted(gone.nodes, "fact")
+        return f"{passages}, {facts} and {counted(messages, 'message')} are gone."
 
     async def remove(self, message: int) -> None:
         """A message is gone, or is to go: nothing more is shown in it."""
@@ -223,20 +287,23 @@ class Bot(discord.Client):
 
     def explain(self, error: BaseException) -> Screen:
         """What went wrong, for the person who asked."""
-        if isinstance(error, AutointelError):
-            return failed(error.message, error.remedy)
-        log.error("bot_failed", exc_info=error)
-        return failed(
-            f"This is a defect of ours ({type(error).__name__}).",
-            "Try it again; if it happens twice, tell whoever runs the bot.",
-        )
+        return explained(error)
 
-    async def apologise(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
-        """Tell whoever asked, and nobody else, what went wrong."""
+    async def apologise(
+        self, interaction: discord.Interaction[Any], error: BaseException, what: str = ""
+    ) -> None:
+        """Tell whoever asked, and nobody else, what went wrong.
+
+        Args:
+            interaction: of whoever asked.
+            error: what was raised.
+            what: the kind of button that was pressed; by default the command that was used.
+        """
         if isinstance(error, app_commands.CommandInvokeError):
             error = error.original
+        done(interaction, what or _name(interaction), _outcome(error))
         if isinstance(error, discord.HTTPException) and error.code == _UNKNOWN_INTERACTION:
-            log.warning("answered_too_late", command=interaction.data)
+            log.warning("answered_too_late", interaction=interaction.id)
             return
         try:
             await answer(interaction, self.explain(error))
@@ -247,3 +314,28 @@ class Bot(discord.Client):
         self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError
     ) -> None:
         await self.apologise(interaction, error)
+
+
+class _Tree(app_commands.CommandTree[Bot]):
+    """The commands; when each was asked for is noted."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Bot], /) -> bool:
+        received(interaction)
+        return True
+
+
+def _name(interaction: discord.Interaction[Any]) -> str:
+    return interaction.command.qualified_name if interaction.command else "button"
+
+
+def _outcome(error: BaseException) -> Outcome:
+    if isinstance(error, discord.HTTPException) and error.code == _UNKNOWN_INTERACTION:
+        return "too_late"
+    return "refused" if isinstance(error, InputError) else "failed"
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether it is Discord's trouble or the network's, not ours."""
+    if isinstance(error, discord.HTTPException):
+        return error.status >= 500 or error.status == 429
+    return not isinstance(error, discord.DiscordException) or isinstance(error, discord.RateLimited)

@@ -108,7 +108,7 @@ class Desk:
         self._records, self._quotas = records, quotas
         self._clock = clock
         self._lock = threading.Lock()
-        self._coming: dict[tuple[str, str], Ticket] = {}
+        self._coming: dict[str, Ticket] = {}
 
     def rules(self, asker: Asker) -> Rules:
         """What holds where somebody asks."""
@@ -122,12 +122,12 @@ class Desk:
             QuotaReached: too much was asked for in the last 24 hours.
         """
         url = parse_locator(order.url, allow_files=False).value
-        rules, tenant = self.rules(asker), asker.tenant(private=order.private)
+        rules = self.rules(asker)
         depth = order.depth or rules.depth or self._settings.depth
         job = Job(
             url=url,
             depth=depth,
-            tenant=tenant,
+            tenant=asker.tenant(private=order.private),
             speakers=order.speakers,
             language=rules.language,
         )
@@ -137,7 +137,7 @@ class Desk:
             name = self._name(job)
             job = self._within_quota(name, job, asker, rules)
             ticket = Ticket(name, job, asker, joined=False, private=order.private)
-            self._coming[tenant, url] = ticket
+            self._coming[name] = ticket
             return ticket
 
     def begin(self, ticket: Ticket, message: int, token: str) -> Watch:
@@ -150,6 +150,7 @@ class Desk:
 
         Raises:
             JobsUnreachable: the job could not be put up; nothing is noted.
+            QuotaReached: they joined somebody who has taken it back, and have too little left.
         """
         job, asker = ticket.job, ticket.asker
         watch = Watch(
@@ -167,9 +168,15 @@ class Desk:
         )
         try:
             # In this order: a job that nobody watches would be paid for and never be seen.
-            self._records.watch(watch)
+            with self._lock:
+                self._records.watch(watch)
+                is_coming = ticket.name in self._coming
             if not ticket.joined:
                 self._board.put(job, ticket.name)
+            elif not is_coming and not any(self._board.look(ids=[ticket.name])):
+                # Whoever asked first has taken it back.
+                own = self._within_quota(ticket.name, job, asker, self.rules(asker))
+                self._board.put(own, ticket.name)
         except BaseException:
             self._records.end([message])
             self.withdraw(ticket)
@@ -178,9 +185,13 @@ class Desk:
         return watch
 
     def withdraw(self, ticket: Ticket) -> None:
-        """Take back what was accepted and did not begin."""
+        """Take back what was accepted and did not begin, unless others wait for it by now."""
         self._arrived(ticket)
-        if not ticket.joined:
+        if ticket.joined:
+            return
+        if self._records.watches(job=ticket.name):
+            self._board.put(ticket.job, ticket.name)
+        else:
             self._quotas.settle(ticket.name, None)
 
     def find(self, name: str, asker: Asker) -> JobView:
@@ -204,14 +215,15 @@ class Desk:
         view = self.find(name, asker)
         if view.status in ENDED:
             raise NotAllowed("This run has ended already.", "There is nothing to cancel.")
-        watches = self._records.watches(job=view.id)
+        watches = self._records.watches(job=view.id, open_only=False)
         own = [watch for watch in watches if watch.user == asker.user]
         if not own and not asker.manages:
             raise NotAllowed(
                 "Somebody else asked for this run.",
                 "They can cancel it, and so can whoever may delete messages here.",
             )
-        if len(own) < len(watches) and not asker.manages:
+        others = [watch for watch in watches if watch.user != asker.user and not watch.ended]
+        if others and not asker.manages:
             self._records.end(watch.message for watch in own)
             return "left"
         self._board.cancel([view.id])
@@ -227,6 +239,15 @@ class Desk:
         ]
         watches = [w for job in about for w in self._records.watches(job=job, open_only=False)]
         return {job: {w.user for w in watches if w.job == job} for job in about}, watches
+
+    def stop(self, tenant: str, source_id: str) -> None:
+        """Take back what is under way for a recording."""
+        jobs = {
+            watch.job
+            for watch in self._records.of_tenant(tenant)
+            if not watch.ended and stable_id("source", tenant, "web", watch.url) == source_id
+        }
+        self._board.cancel(sorted(jobs))
 
     def forget(self, jobs: Collection[str]) -> None:
         """Forget that jobs ever were."""
@@ -250,9 +271,10 @@ class Desk:
         def is_enough(depth: Depth) -> bool:
             return _DEPTHS.index(depth) >= _DEPTHS.index(job.depth)
 
-        coming = self._coming.get((job.tenant, job.url))
-        if coming and is_enough(coming.job.depth) and coming.job.speakers >= job.speakers:
-            return coming.name
+        for name, coming in self._coming.items():
+            is_same = (coming.job.tenant, coming.job.url) == (job.tenant, job.url)
+            if is_same and is_enough(coming.job.depth) and coming.job.speakers >= job.speakers:
+                return name
         if not job.speakers:
             for watch in self._records.running(job.tenant, job.url):
                 if is_enough(watch.depth):
@@ -265,18 +287,21 @@ class Desk:
         return f"discord-{link}-{uuid.uuid4().hex[:8]}"
 
     def _within_quota(self, name: str, job: Job, asker: Asker, rules: Rules) -> Job:
-        dollars = self._settings.llm_dollars(job.depth) if self._settings.llm else 0.0
-        expected = Charge(runs=1, dollars=dollars or 0.0)
-        left = self._quotas.reserve(name, asker.user, asker.guild, rules, expected)
+        charge = Charge(runs=1, dollars=expected(job, self._settings))
+        left = self._quotas.reserve(name, asker.user, asker.guild, rules, charge)
         return job.model_copy(
             update={"most_minutes": _limit(left.minutes), "most_dollars": _limit(left.dollars)}
         )
 
     def _arrived(self, ticket: Ticket) -> None:
         with self._lock:
-            place = (ticket.job.tenant, ticket.job.url)
-            if self._coming.get(place) is ticket:
-                del self._coming[place]
+            if self._coming.get(ticket.name) is ticket:
+                del self._coming[ticket.name]
+
+
+def expected(job: Job, settings: Settings) -> float:
+    """US dollars that a job may cost; 0 where that is not known."""
+    return (settings.llm_dollars(job.depth) if settings.llm else None) or 0.0
 
 
 def _limit(amount: float) -> float | None:

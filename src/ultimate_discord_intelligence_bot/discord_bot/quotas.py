@@ -134,6 +134,11 @@ class Quotas:
             if reserved is not None and actual is not None:
                 _add(database, reserved, _whole(actual))
 
+    def reserved(self) -> list[str]:
+        """Ids of the runs for which something is reserved: what they use is not yet known."""
+        with self._records.transaction() as database:
+            return [job for (job,) in database.execute("SELECT job FROM reservation")]
+
     def left(self, user: int, guild: int | None, rules: Rules) -> tuple[Charge, Charge]:
         """What a member may still use, and what a guild may: no end where there is no guild."""
         with self._records.transaction() as database:

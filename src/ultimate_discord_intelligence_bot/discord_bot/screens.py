@@ -421,7 +421,8 @@ def _evidence(evidence: Evidence, report: Report, width: int) -> str:
     else:
         parts = [link(snippet(evidence.title, 60) or "source", evidence.url)]
         if width > 80:
-            parts.append(snippet(evidence.publisher or evidence.found_by, 40))
+            finder = "heard before" if evidence.found_by == "memory" else evidence.found_by
+            parts.append(snippet(evidence.publisher or finder, 40))
     if evidence.published:
         parts.append(evidence.published.isoformat())
     if width > 110:
@@ -530,7 +531,8 @@ def _result_buttons(report: Report, links: Links) -> tuple[Button, ...]:
     )
     buttons = [whole, _ask("Transcript", Action.TRANSCRIPT, links.job)]
     if report.claims:
-        buttons.append(_ask(f"All {len(report.claims)} claims", Action.CLAIMS, links.job))
+        label = f"All {len(report.claims)} claims" if len(report.claims) > 1 else "The claim"
+        buttons.append(_ask(label, Action.CLAIMS, links.job))
     if deeper := _deeper(report.depth):
         buttons.append(_ask(f"Run deeper: {deeper}", Action.DEEPER, links.job))
     return (*buttons, _ask("Delete", Action.DELETE, links.job))
@@ -681,15 +683,17 @@ def _phase_line(state: PhaseState) -> str:
     return ", ".join(parts)
 
 
-def failed(message: str, remedy: str, *, job: str | None = None) -> Screen:
+def failed(message: str, remedy: str, *, job: str | None = None, name: str = "") -> Screen:
     """Something that did not work: what happened, and what to do.
 
     Args:
         message: what happened.
         remedy: what the reader can do.
         job: id of the job that can be tried again, where there is one.
+        name: of the recording that it was about, where there is one.
     """
-    text = f"{snippet(message, 1500)}\n\n**What to do:** {snippet(remedy, 1500)}"
+    about = f"{snippet(name, 300)}\n\n" if name else ""
+    text = f"{about}{snippet(message, 1500)}\n\n**What to do:** {snippet(remedy, 1500)}"
     rows = (_retry(job),) if job else ()
     return Screen(embeds=(card("✗ Failed", text, RED),), rows=rows)
 
@@ -702,6 +706,16 @@ def cancelled(name: str, *, job: str) -> Screen:
     """A run that was taken back."""
     text = f"{snippet(name, 300)}\n\nWhat was finished is kept: trying again continues there."
     return Screen(embeds=(card("⊘ Cancelled", text, GREY),), rows=(_retry(job),))
+
+
+def left(name: str, *, job: str) -> Screen:
+    """A run that somebody follows no longer, while it goes on for others."""
+    text = f"{snippet(name, 300)}\n\nThe run goes on, since others wait for it too."
+    buttons = (
+        _ask("Follow it again", Action.AGAIN, job),
+        _ask("Delete", Action.DELETE, job),
+    )
+    return Screen(embeds=(card("⊘ No longer followed", text, GREY),), rows=(buttons,))
 
 
 def queue_full(waiting: int, wait: float | None = None) -> Screen:

@@ -75,7 +75,11 @@ def client(settings: Settings) -> DBOSClient:
     try:
         prepare(settings)
         DBOS.migrate(url_of(settings))
-        return DBOSClient(system_database_url=url_of(settings), application_name=APPLICATION)
+        return DBOSClient(
+            system_database_url=url_of(settings),
+            application_name=APPLICATION,
+            retry_connection_errors=False,  # whoever asks is told, and need not wait for ever
+        )
     except OSError as error:
         raise storage_error(error, settings.data_dir) from error
     except SQLAlchemyError as error:
