@@ -185,10 +185,39 @@ def test_prometheus_asks_services_that_it_shares_a_network_with() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())
     joined = set(SERVICES["prometheus"]["networks"])
     for job in config["scrape_configs"]:
-        for static in job["static_configs"]:
-            for target in static["targets"]:
-                host = target.partition(":")[0]
-                assert host == "127.0.0.1" or joined & set(SERVICES[host]["networks"])
+        targets = [t for static in job.get("static_configs", []) for t in static["targets"]]
+        named = [name for looked_up in job.get("dns_sd_configs", []) for name in looked_up["names"]]
+        assert targets or named
+        for host in [*(target.partition(":")[0] for target in targets), *named]:
+            assert host == "127.0.0.1" or joined & set(SERVICES[host]["networks"])
+
+
+def test_prometheus_asks_every_service_of_ours_where_it_listens() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())
+    asked = {
+        name: looked_up["port"]
+        for job in config["scrape_configs"]
+        for looked_up in job.get("dns_sd_configs", [])
+        for name in looked_up["names"]
+    }
+    listening = {
+        name: int(SERVICES[name]["environment"]["AUTOINTEL_METRICS_ADDRESS"].rpartition(":")[2])
+        for name in OURS
+    }
+    assert asked == listening
+
+
+def test_prometheus_has_the_rules_where_it_looks_for_them() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())
+    mounted = {volume.split(":")[1] for volume in SERVICES["prometheus"]["volumes"]}
+    assert {f"/etc/prometheus/{name}" for name in config["rule_files"]} <= mounted
+
+
+def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
+    text = (DEPLOY / "grafana/dashboards/provider.yaml").read_text()
+    (provider,) = yaml.safe_load(text)["providers"]
+    mounted = {volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]}
+    assert provider["options"]["path"] in mounted
 
 
 def test_prometheus_finds_the_key_where_the_container_writes_it() -> None:

@@ -20,6 +20,7 @@ from ..errors import (
     NameUnknown,
     StorageError,
 )
+from ..events import store_call
 from ..models.analysis import Entities
 from ..models.graph import Graph, Link, LinkKind, Mention, Node, StatedClaim
 from ..models.media import Source
@@ -444,7 +445,8 @@ class Memory(Closing):
 
     async def claims(self, tenant: str, **wanted: Unpack[ClaimFilter]) -> tuple[StatedClaim, ...]:
         """Claims, the newest source first; see ``GraphStore.claims``."""
-        return await self._stores.graph.claims(tenant, **wanted)
+        with store_call("graph", "search"):
+            return await self._stores.graph.claims(tenant, **wanted)
 
     async def labels(self, tenant: str, source_id: str) -> dict[str, str]:
         """The verdicts on the claims of a source, by the id of the claim's record."""
@@ -461,13 +463,15 @@ class Memory(Closing):
         limit: int = 100,
     ) -> tuple[Link, ...]:
         """Pairs of claims in relation to one another; see ``GraphStore.links``."""
-        return await self._stores.graph.links(
-            tenant, kinds, source_id=source_id, speaker=speaker, limit=limit
-        )
+        with store_call("graph", "search"):
+            return await self._stores.graph.links(
+                tenant, kinds, source_id=source_id, speaker=speaker, limit=limit
+            )
 
     async def timeline(self, tenant: str, name: str, *, limit: int = 1000) -> tuple[Mention, ...]:
         """Every mention of somebody or something; see ``GraphStore.timeline``."""
-        return await self._stores.graph.timeline(tenant, name, limit=limit)
+        with store_call("graph", "search"):
+            return await self._stores.graph.timeline(tenant, name, limit=limit)
 
     # -- who is the same ------------------------------------------------------------------------
 
@@ -587,15 +591,16 @@ class Memory(Closing):
         if vectors is None:
             vectors = np.zeros((0, stores.dimension), np.float32)
         _check_vectors(vectors, stores.dimension)
-        return await stores.vectors.search(
-            vectors,
-            limit,
-            Where(tenant, **wanted),
-            mode=mode,
-            texts=texts,
-            diversity=diversity,
-            apart=apart,
-        )
+        with store_call("vector", "search"):
+            return await stores.vectors.search(
+                vectors,
+                limit,
+                Where(tenant, **wanted),
+                mode=mode,
+                texts=texts,
+                diversity=diversity,
+                apart=apart,
+            )
 
     async def neighbours(self, tenant: str, hits: Sequence[Hit], around: int) -> list[list[Record]]:
         """For each hit the segments from ``around`` before its own to ``around`` after it.

@@ -12,6 +12,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from ..errors import database_error
 from ..models.graph import Graph
 from ..models.memory import Record
-from .database import Database
+from .database import AFTER_DAMAGE, Database
 
 _SCHEMA = """
 CREATE TABLE pending (
@@ -168,6 +170,23 @@ class Outbox:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def unconfirmed(path: Path) -> int:
+    """How many writes an outbox holds that no store has confirmed; whoever has it open. Blocks.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with closing(
+            sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=2)
+        ) as connection:
+            return int(connection.execute("SELECT count(*) FROM pending").fetchone()[0])
+    except sqlite3.Error as error:
+        raise database_error(error, path, AFTER_DAMAGE) from error
 
 
 def packed_vectors(records: Sequence[Record], vectors: NDArray[np.float32]) -> bytes:

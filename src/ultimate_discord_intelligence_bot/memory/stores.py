@@ -14,6 +14,7 @@ import structlog
 from numpy.typing import NDArray
 
 from ..errors import AutointelError, EmbedderMismatch, StorageError, storage_error
+from ..events import store_call
 from ..models.graph import Graph
 from ..models.memory import Receipt, Record
 from ..runs import stable_id, write_atomically
@@ -109,12 +110,14 @@ class Stores:
         self, write: Pending, records: Sequence[Record], vectors: NDArray[np.float32]
     ) -> Receipt:
         """Do a write of vectors that was noted."""
-        held = await self.vectors.replace(write.tenant, write.source_id, records, vectors)
+        with store_call("vector", "write"):
+            held = await self.vectors.replace(write.tenant, write.source_id, records, vectors)
         return await self._finish(write, held, held)
 
     async def write_graph(self, write: Pending, graph: Graph) -> Receipt:
         """Do a write of a graph that was noted."""
-        held = await self.graph.replace(graph)
+        with store_call("graph", "write"):
+            held = await self.graph.replace(graph)
         return await self._finish(write, held, held & _shared_ids(graph))
 
     async def redo(self, write: Pending) -> bool:
