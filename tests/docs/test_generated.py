@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -59,3 +60,19 @@ def test_the_matrix_shows_every_wave() -> None:
 def test_the_schema_is_versioned() -> None:
     schema = json.loads((ROOT / "docs/report.schema.json").read_text())
     assert schema["properties"]["schema_version"]["enum"] == ["1.0", "1.1", "1.2"]
+
+
+def test_the_matrix_says_what_a_pipelined_stage_waits_for() -> None:
+    text = (ROOT / "docs/analysis/crewai_parallelization_matrix.md").read_text()
+    whole = plan(Depth.EXPERIMENTAL, Flags(), set(Option))
+    rows = {
+        name: re.findall(r"`(\w+)`", awaited)
+        for name, awaited in re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
+        if name in whole.names
+    }
+    assert tuple(rows) == whole.names
+    implied: dict[str, set[str]] = {}
+    for stage in whole.stages:
+        implied[stage.name] = set(rows[stage.name]).union(*(implied[n] for n in rows[stage.name]))
+        assert set(stage.inputs) <= implied[stage.name]
+        assert set(rows[stage.name]) <= set(stage.inputs)
