@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check bench docs format lock train-env clean
+.PHONY: help demo test check bench bench-baseline soak docs format lock train-env clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,14 @@ check: $(READY)  ## Check format, style, types, layers and generated files
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py --check
 
-bench: $(READY)  ## Run the benchmarks and print their figures
-	$(BIN)/pytest tests/benchmarks -s
+bench: $(READY)  ## Run the benchmarks and write docs/analysis/performance_report.md
+	$(BIN)/pytest tests/benchmarks -s --record
+
+bench-baseline: $(READY)  ## The same, and compare later ratios with these
+	$(BIN)/pytest tests/benchmarks -s --record --new-baseline
+
+soak: $(READY)  ## Half an hour of everything at once, with processes killed at random
+	$(BIN)/python scripts/soak.py --minutes 30 --report docs/analysis/soak.md
 
 docs: $(READY)  ## Rewrite every generated file
 	$(BIN)/python scripts/generate.py

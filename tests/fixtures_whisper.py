@@ -29,13 +29,16 @@ _SPECIAL = tuple(
 )
 
 
-def build_tiny_whisper(folder: Path, says: str = SAYS, *, doubt: float = 0.0) -> Path:
+def build_tiny_whisper(
+    folder: Path, says: str = SAYS, *, doubt: float = 0.0, ballast: int = 0
+) -> Path:
     """Write a CTranslate2 Whisper model, which counts as one for English only.
 
     Args:
         folder: is created.
         says: what it hears in every window; up to about 50 words.
         doubt: the probability of silence that it tells, 0 to 1 (not including 1).
+        ballast: megabytes that it has to carry and never looks at.
     """
     folder.mkdir(parents=True, exist_ok=True)
     words = [" " + word for word in says.split()]
@@ -44,13 +47,13 @@ def build_tiny_whisper(folder: Path, says: str = SAYS, *, doubt: float = 0.0) ->
     special = [*_SPECIAL, "<|notimestamps|>", *times]
     tokens = [*plain, *special]
     script = ["<|0.00|>", *words, f"<|{LENGTH:.2f}|>", "<|endoftext|>"]
-    _write_model(folder, tokens, script, len(words), doubt)
+    _write_model(folder, tokens, script, len(words), doubt, (ballast << 20) // (4 * _SIZE))
     _write_tokenizer(folder / "tokenizer.json", plain, tokens)
     return folder
 
 
 def _write_model(
-    folder: Path, tokens: list[str], script: list[str], words: int, doubt: float
+    folder: Path, tokens: list[str], script: list[str], words: int, doubt: float, unused: int
 ) -> None:
     from ctranslate2.specs.whisper_spec import WhisperSpec
 
@@ -68,9 +71,9 @@ def _write_model(
         encoder.position_encodings.encodings[frame, moment] = 1.0
     decoder.embeddings.weight = _zeros(len(tokens), _SIZE)
     # At each position the state is a vector of its own, and the projection knows what follows.
-    positions = _zeros(448, _SIZE)
+    positions = _zeros(448 + unused, _SIZE)
     projection = _zeros(len(tokens), _SIZE)
-    for position in range(448):
+    for position in range(len(positions)):
         positions[position, min(position, _SIZE - 1)] = 1.0
     for position in range(_SIZE):
         projection[ids[script[min(position, len(script) - 1)]], position] = _CERTAIN

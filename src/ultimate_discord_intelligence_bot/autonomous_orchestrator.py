@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -21,10 +22,13 @@ import structlog
 from .acquisition import parse_locator
 from .briefing import write_briefing
 from .checks import MOST_CHECKWORTHY
+from .critical_path import Profile
 from .errors import AutointelError, ModelRefused, StageCrashed, StorageError
-from .events import EventStream
+from .events import EventStream, reported
+from .flow import Flow
 from .forecast import Forecast, forecast
 from .llm import Account, LanguageModel, Ledger, Mind, hush, open_model
+from .machine import watch
 from .memory import Memory
 from .models.analysis import Chapters, Claims
 from .models.media import Acquisition
@@ -37,6 +41,7 @@ from .runner import StageOutcome, StageRunner
 from .runs import Run, owner_of
 from .settings import Depth, Settings, load_settings
 from .stages import StageWork, memory_for
+from .traces import begin_tracing
 
 if TYPE_CHECKING:
     from .crew_builders import DeskOf
@@ -81,6 +86,7 @@ class RunResult:
         out: folder of the briefing's files; None when there is none.
         reused: stages whose artifact was there already.
         phases: seconds by phase, from its first stage's start to its last stage's end.
+        all_reused: whether nothing had to be done anew.
         missing: stages without a result, and why.
         spent: what was asked of the language model; None when none is configured.
         error: why the run failed.
@@ -91,6 +97,7 @@ class RunResult:
     run_id: str = ""
     out: Path | None = None
     reused: tuple[str, ...] = ()
+    all_reused: bool = False
     phases: dict[str, float] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     report: Report | None = None
@@ -153,9 +160,14 @@ class AutonomousIntelligenceOrchestrator:
         except AutointelError as error:
             return RunResult(url=url, status="failed", error=error)
         run = Run(locator, wanted, settings, fresh=fresh)
-        with run_context(run.id):
+        watch.keep_to(settings.memory_mb)
+        await asyncio.to_thread(begin_tracing, settings)
+        with run_context(run.id), reported(run.id, wanted) as ending:
             threads = _THREADS + _agents(settings)
-            return await in_own_loop(lambda: self._execute(run, url, out), threads)
+            result = await in_own_loop(lambda: self._execute(run, url, out), threads)
+            ending.status, ending.error = result.status, result.error
+            ending.reused, ending.phases = result.all_reused, result.phases
+            return result
 
     async def work_ahead(self, url: str, depth: str, stage: str) -> StageOutcome:
         """Do one stage of a run, and those before it that were not done yet.
@@ -173,7 +185,8 @@ class AutonomousIntelligenceOrchestrator:
         settings = self._settings or load_settings()
         locator = await asyncio.to_thread(parse_locator, url, allow_files=self._allow_files)
         run = Run(locator, Depth(depth), settings)
-        with run_context(run.id):
+        await asyncio.to_thread(begin_tracing, settings)
+        with run_context(run.id), reported(run.id, run.depth, "listen"):
             return await in_own_loop(lambda: self._work_ahead(run, stage))
 
     async def _work_ahead(self, run: Run, stage: str) -> StageOutcome:
@@ -205,7 +218,8 @@ class AutonomousIntelligenceOrchestrator:
         wanted = Depth(depth) if depth else settings.depth
         locator = await asyncio.to_thread(parse_locator, url, allow_files=self._allow_files)
         run = Run(locator, wanted, settings)
-        with run_context(run.id):
+        await asyncio.to_thread(begin_tracing, settings)
+        with run_context(run.id), reported(run.id, wanted, "estimate"):
             return await in_own_loop(lambda: self._estimate(run))
 
     async def _estimate(self, run: Run) -> Forecast:
@@ -235,6 +249,8 @@ class AutonomousIntelligenceOrchestrator:
             )
 
     async def _execute(self, run: Run, url: str, out: Path | None) -> RunResult:
+        began = time.monotonic()
+        status: Literal["complete", "partial", "failed"] = "failed"
         runner: StageRunner | None = None
         desks: _Desks | None = None
         try:
@@ -248,11 +264,15 @@ class AutonomousIntelligenceOrchestrator:
                 work = await opened.enter_async_context(StageWork(run, memory))
                 plan = plan_for(run.depth, run.settings)
                 runner = StageRunner(run, plan, work.all(), self.events)
-                await _kick_off(runner, desks, self._around)
+                await _kick_off(runner, desks, self._around, pipelined=run.settings.pipelines)
                 folder = await _write(runner, run, out)
+                status = _status(runner)
         except AutointelError as error:
             log.info("run_failed", code=error.code, reason=error.message)
             return _result(run, url, runner, desks, error=error)
+        finally:
+            if runner is not None:
+                await _leave_profile(run, runner.profile(began, status))
         return _result(run, url, runner, desks, out=folder)
 
 
@@ -310,13 +330,17 @@ class _Desks:
 
         owner = owner_of(self._run.tenant, self._run.source_id)
         turns = asyncio.Semaphore(_agents(self._run.settings))
-        return lambda stage: Desk(model, Account(ledger, stage, owner), turns)
+        return lambda stage: Desk(model, Account(ledger, stage, owner, self._run.id), turns)
 
 
 async def _kick_off(
-    runner: StageRunner, desks: _Desks | None, around: Around | None = None
+    runner: StageRunner,
+    desks: _Desks | None,
+    around: Around | None = None,
+    *,
+    pipelined: bool = False,
 ) -> None:
-    from .crew_builders import build_intelligence_crew
+    from .crew_builders import build_intelligence_crew, minds_of
 
     async def run_stage(name: str, mind: Mind | None = None) -> StageOutcome:
         if around is None:
@@ -326,7 +350,16 @@ async def _kick_off(
 
     hush()
     desk_of = desks.for_stage if desks else None
-    await build_intelligence_crew(runner.plan, run_stage, desk_of).akickoff()
+    if not pipelined:
+        await build_intelligence_crew(runner.plan, run_stage, desk_of).akickoff()
+        return
+
+    async def wait_for(name: str, mind: Mind | None = None) -> StageOutcome:
+        return await flow.outcome(name)
+
+    crew = build_intelligence_crew(runner.plan, wait_for, desk_of)
+    async with Flow(runner, run_stage, minds_of(crew)) as flow:
+        await crew.akickoff()
 
 
 async def _write(runner: StageRunner, run: Run, out: Path | None) -> Path:
@@ -345,6 +378,19 @@ async def _write(runner: StageRunner, run: Run, out: Path | None) -> Path:
     return folder
 
 
+async def _leave_profile(run: Run, profile: Profile) -> None:
+    """Keep the times of the run; where that cannot be, the run is none the worse."""
+    try:
+        await asyncio.to_thread(run.leave_profile, profile)
+    except StorageError as error:
+        log.warning("profile_not_kept", code=error.code, reason=error.message)
+
+
+def _status(runner: StageRunner) -> Literal["complete", "partial"]:
+    """Of a run that has a briefing."""
+    return "partial" if runner.missing else "complete"
+
+
 def _result(
     run: Run,
     url: str,
@@ -359,9 +405,10 @@ def _result(
     return RunResult(
         url=url,
         run_id=run.id,
-        status="failed" if error else "partial" if runner.missing else "complete",
+        status="failed" if error else _status(runner),
         out=out,
         reused=tuple(o.stage for o in runner.outcomes.values() if o.status == "reused"),
+        all_reused=all(o.status == "reused" for o in runner.outcomes.values()),
         phases=runner.phases(),
         missing=runner.missing,
         report=runner.artifact("briefing", Report),

@@ -232,6 +232,11 @@ def build_intelligence_crew(
     )
 
 
+def minds_of(crew: Crew) -> dict[str, Mind]:
+    """The specialists of a crew that reason, by the name of their task."""
+    return {str(task.name): task.agent for task in crew.tasks if isinstance(task.agent, Specialist)}
+
+
 def _task(stage: Stage, prompt: TaskPrompt, agent: BaseAgent, earlier: Mapping[str, Task]) -> Task:
     return Task(
         name=stage.name,

@@ -469,6 +469,13 @@ class WorkerRunning(StorageError):
     default_remedy = "Close the other one first."
 
 
+class BotRunning(StorageError):
+    """A data folder has one Discord bot at a time."""
+
+    code = "bot_running"
+    default_remedy = "End it first, or give this one an AUTOINTEL_DATA_DIR and a token of its own."
+
+
 class EmbedderMismatch(StorageError):
     """The store was filled with vectors of another model."""
 

@@ -8,24 +8,22 @@ earlier still, on what the stages before them tell while they work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
-
-import structlog
 
 from .llm import Mind
 from .plans import Stage
 from .runner import StageOutcome, StageRunner
 
-log = structlog.get_logger(__name__)
-
 
 class Flow:
-    """Runs the stages of a plan, each in its own time. To be entered as a context.
+    """Runs the stages of a plan, each in its own time.
+
+    To be entered as a context; nothing goes on after its end.
 
     Args:
-        runner: does the stages, or finds what they left.
+        runner: knows what each stage waits for, and works ahead.
         run_stage: how a stage is run, given its name and its mind.
         minds: answer the questions of stages that reason, by stage.
     """
@@ -37,13 +35,9 @@ class Flow:
         minds: Mapping[str, Mind],
     ) -> None:
         self._runner, self._run_stage, self._minds = runner, run_stage, minds
-        self._ahead: dict[str, asyncio.Task[None]] = {}
         self._stages: dict[str, asyncio.Task[StageOutcome]] = {}
 
     async def __aenter__(self) -> Self:
-        for stage in self._runner.plan.stages:
-            if (ahead := self._runner.ahead(stage.name)) is not None:
-                self._ahead[stage.name] = asyncio.create_task(_tried(stage.name, ahead))
         for stage in self._runner.plan.stages:
             self._stages[stage.name] = asyncio.create_task(self._run(stage))
         return self
@@ -54,35 +48,25 @@ class Flow:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        tasks = [*self._stages.values(), *self._ahead.values()]
-        for task in tasks:
+        for task in self._stages.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._stages.values(), return_exceptions=True)
 
     async def outcome(self, name: str) -> StageOutcome:
         """What became of a stage, once it has ended.
 
         Raises:
-            AutointelError: a critical stage failed.
+            AutointelError: it is critical and failed, or one failed that it waits for.
         """
         return await asyncio.shield(self._stages[name])
 
     async def _run(self, stage: Stage) -> StageOutcome:
-        await _ended(self._stages[name] for name in self._runner.awaited(stage))
-        if (ahead := self._ahead.get(stage.name)) is not None:
-            await _ended([ahead])
-        return await self._run_stage(stage.name, self._minds.get(stage.name))
-
-
-async def _ended(tasks: Iterable[asyncio.Task[object]]) -> None:
-    """Wait for tasks, and fail as they do."""
-    for task in tasks:
-        await asyncio.shield(task)
-
-
-async def _tried(stage: str, ahead: Awaitable[None]) -> None:
-    """Work ahead where that can be done; what could not is done in its time."""
-    try:
-        await ahead
-    except Exception:
-        log.exception("not_worked_ahead", stage=stage)
+        ahead = asyncio.create_task(self._runner.run_ahead(stage.name))
+        try:
+            for name in self._runner.awaited(stage):
+                await self.outcome(name)
+            await ahead
+            return await self._run_stage(stage.name, self._minds.get(stage.name))
+        finally:
+            ahead.cancel()
+            await asyncio.wait([ahead])

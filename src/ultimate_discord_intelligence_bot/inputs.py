@@ -12,6 +12,7 @@ from .models.report import Missing
 from .models.transcript import Transcript
 from .models.verification import EvidenceSet, Verdicts
 from .plans import EVIDENCE
+from .streams import Streams
 
 _A = TypeVar("_A")
 
@@ -23,6 +24,7 @@ class Inputs:
         missing: stages of the run that have given no result so far.
         mind: answers questions, where a language model is configured and the stage reasons.
         deadline: seconds that the stage has.
+        streams: where it tells what it has so far.
     """
 
     def __init__(
@@ -31,11 +33,13 @@ class Inputs:
         missing: tuple[Missing, ...] = (),
         mind: Mind | None = None,
         deadline: float = 3_600.0,
+        streams: Streams | None = None,
     ) -> None:
         self._artifacts = artifacts
         self.missing = missing
         self.mind = mind
         self.deadline = deadline
+        self.streams = streams or Streams()
 
     @property
     def names(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
+from .critical_path import ends
 from .settings import Depth, Settings
 
 
@@ -110,6 +111,11 @@ class Plan:
                 raise ValueError(f"{stage.name} reads {sorted(unknown)}, which come later or never")
             seen.add(stage.name)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the stages, in their order."""
+        return tuple(stage.name for stage in self.stages)
+
     def stage(self, name: str) -> Stage:
         """The stage of that name."""
         return next(stage for stage in self.stages if stage.name == name)
@@ -124,9 +130,20 @@ class Plan:
                 waves.append([stage])
         return tuple(tuple(wave) for wave in waves)
 
-    def critical_path(self, seconds: Mapping[str, float]) -> float:
-        """The least time the plan can take: the slowest stage of each wave, summed."""
-        return sum(max(seconds[stage.name] for stage in wave) for wave in self.waves())
+    def critical_path(self, seconds: Mapping[str, float], *, pipelined: bool = False) -> float:
+        """The least time the plan can take.
+
+        Args:
+            seconds: how long each stage takes.
+            pipelined: whether a stage waits only for what it reads; otherwise it waits for all
+                waves before its own, so that the slowest stages of the waves add up.
+        """
+        awaited: dict[str, tuple[str, ...]] = {}
+        for wave in self.waves():
+            before = tuple(awaited)
+            awaited.update({s.name: s.inputs if pipelined else before for s in wave})
+        taken = {name: seconds[name] for name in self.names}
+        return max(ends(taken, awaited).values())
 
 
 _MINUTE = 60.0

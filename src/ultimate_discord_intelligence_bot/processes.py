@@ -73,6 +73,11 @@ class Child:
         if said:
             log.debug("child_said", module=self._module, text=said)
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     async def tell(self, message: Mapping[str, Any]) -> None:
         """Send the child a message; one that has died is noticed by `result`."""
         stdin = cast("asyncio.StreamWriter", self._process.stdin)

@@ -6,18 +6,22 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 import structlog
 
+from .critical_path import Profile, Span
+from .deadline import deadline
 from .errors import AutointelError, StageCrashed, StageTimedOut
-from .events import EventStream, Kind, Progress, StageEvent
+from .events import EventStream, Kind, Progress, StageEvent, telemetry
 from .inputs import Inputs
 from .llm import Mind
 from .models.artifact import Model, Storable
 from .models.report import Missing
 from .plans import Plan, Stage
 from .runs import Run, artifact_key
+from .streams import Streams
 
 _A = TypeVar("_A")
 
@@ -58,6 +62,10 @@ def _ignore(_: Any) -> None:
     pass
 
 
+def _since(began: float, moment: float) -> float:
+    return round(moment - began, 6)
+
+
 @dataclass(frozen=True)
 class Work:
     """How a stage is done.
@@ -69,6 +77,8 @@ class Work:
         bring: fetches what belongs to an artifact found in the store and is not here.
         holds: whether an artifact found in the store can still be used.
         then: told the artifact, made or found.
+        ahead: does what can be done from what other stages tell while they work; the result is
+            the same without it.
         version: to be raised when the same inputs give another result.
         tells_missing: whether it tells which stages before it gave no result.
     """
@@ -79,6 +89,7 @@ class Work:
     bring: Callable[[Any], Awaitable[None]] = _as_it_is
     holds: Callable[[Any], bool] = _always
     then: Callable[[Any], None] = _ignore
+    ahead: Callable[[Streams], Awaitable[None]] | None = None
     version: int = 1
     tells_missing: bool = False
 
@@ -95,7 +106,9 @@ class StageRunner:
         self._digests: dict[str, str] = {}
         self._adopted: dict[str, str] = {}
         self.outcomes: dict[str, StageOutcome] = {}
+        self._streams = Streams()
         self._spans: dict[str, tuple[float, float]] = {}
+        self._ahead: dict[str, tuple[float, float]] = {}
 
     def artifact(self, name: str, kind: type[_A]) -> _A | None:
         """What a stage left, once it has run."""
@@ -104,6 +117,29 @@ class StageRunner:
     def adopt(self, stage: str, key: str) -> None:
         """Take for a stage what was made elsewhere, with another machine's means."""
         self._adopted[stage] = key
+
+    async def run_ahead(self, name: str) -> None:
+        """Do what a stage can do before its inputs are whole, if anything.
+
+        What fails here is done when the stage runs.
+        """
+        ahead = self._work[name].ahead
+        if ahead is None:
+            return
+        began = time.monotonic()
+        try:
+            await ahead(self._streams)
+        except Exception:
+            log.exception("not_worked_ahead", stage=name)
+        finally:
+            self._ahead[name] = (began, time.monotonic())
+
+    def awaited(self, stage: Stage) -> tuple[str, ...]:
+        """The stages that must have ended before one begins."""
+        if self._work[stage.name].tells_missing:
+            before = self.plan.stages[: self.plan.stages.index(stage)]
+            return tuple(each.name for each in before)
+        return tuple(name for name in stage.inputs if name in self.plan.names)
 
     @property
     def missing(self) -> tuple[Missing, ...]:
@@ -118,6 +154,44 @@ class StageRunner:
             first, last = found.get(self.plan.stage(name).phase, (began, ended))
             found[self.plan.stage(name).phase] = (min(first, began), max(last, ended))
         return {str(phase): last - first for phase, (first, last) in found.items()}
+
+    def profile(self, began: float, status: Literal["complete", "partial", "failed"]) -> Profile:
+        """The times of the run, which has just ended.
+
+        Args:
+            began: when the run did, by the monotonic clock.
+            status: of its briefing.
+        """
+        pipelined = self._run.settings.pipelines
+        waves = {
+            stage.name: None if pipelined else number
+            for number, wave in enumerate(self.plan.waves())
+            for stage in wave
+        }
+        ran = (stage for stage in self.plan.stages if stage.name in self._spans)
+        return Profile(
+            run_id=self._run.id,
+            tenant=self._run.tenant,
+            input=self._run.locator.value,
+            depth=self.plan.depth,
+            status=status,
+            ended_at=datetime.now(UTC),
+            seconds=_since(began, time.monotonic()),
+            spans=tuple(self._span(stage, began, waves[stage.name]) for stage in ran),
+        )
+
+    def _span(self, stage: Stage, began: float, wave: int | None) -> Span:
+        outcome, ahead = self.outcomes.get(stage.name), self._ahead.get(stage.name)
+        first, last = self._spans[stage.name]
+        return Span(
+            stage=stage.name,
+            status=outcome.status if outcome else "failed",
+            began=_since(began, first),
+            ended=_since(began, last),
+            reads=self.awaited(stage),
+            wave=wave,
+            ahead=ahead and (_since(began, ahead[0]), _since(began, ahead[1])),
+        )
 
     async def run_stage(self, name: str, mind: Mind | None = None) -> StageOutcome:
         """Run a stage, or find its artifact.
@@ -138,6 +212,7 @@ class StageRunner:
             if stage.critical:
                 raise
         finally:
+            self._streams[name].end()
             self._spans[name] = (began, time.monotonic())
         self.outcomes[name] = outcome
         return outcome
@@ -175,8 +250,9 @@ class StageRunner:
             self._emit(stage, "progress", message=message, fraction=fraction)
 
         try:
-            async with asyncio.timeout(stage.deadline):
-                return await work.do(Inputs(read, self.missing, mind, stage.deadline), progress)
+            async with deadline(stage.deadline):
+                inputs = Inputs(read, self.missing, mind, stage.deadline, self._streams)
+                return await work.do(inputs, progress)
         except AutointelError:
             raise
         except TimeoutError as error:
@@ -215,7 +291,7 @@ class StageRunner:
     def _fail(self, stage: Stage, began: float, error: AutointelError) -> StageOutcome:
         seconds = time.monotonic() - began
         missing = Missing(stage=stage.name, reason=error.message, remedy=error.remedy)
-        self._emit(stage, "failed", message=error.message, seconds=seconds)
+        self._emit(stage, "failed", message=error.message, seconds=seconds, code=error.code)
         log.info("stage_failed", stage=stage.name, code=error.code, reason=error.message)
         return StageOutcome(stage=stage.name, status="failed", seconds=seconds, missing=missing)
 
@@ -227,15 +303,17 @@ class StageRunner:
         message: str = "",
         fraction: float | None = None,
         seconds: float | None = None,
+        code: str | None = None,
     ) -> None:
-        self._events.emit(
-            StageEvent(
-                run_id=self._run.id,
-                phase=stage.phase,
-                stage=stage.name,
-                kind=kind,
-                message=message,
-                fraction=fraction,
-                seconds=seconds,
-            )
+        event = StageEvent(
+            run_id=self._run.id,
+            phase=stage.phase,
+            stage=stage.name,
+            kind=kind,
+            message=message,
+            fraction=fraction,
+            seconds=seconds,
+            code=code,
         )
+        self._events.emit(event)
+        telemetry.emit(event)

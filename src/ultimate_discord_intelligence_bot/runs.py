@@ -12,14 +12,17 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import structlog
 
 from .bucket import Bucket
+from .critical_path import Profile
 from .errors import RunUnknown, StorageError, storage_error
 from .models.artifact import Artifact, Storable
 from .models.media import Acquisition, CaptionFile, Locator, MediaFile
@@ -29,12 +32,17 @@ _NAMESPACE = uuid.UUID("5b0f6f0e-7a55-4d6c-9a0e-6d2f0c1f8a11")
 _S = TypeVar("_S", bound=Storable)
 OF_THE_MOMENT = {"data_dir", "proxy", "cookies_file", "retention_days", *SECRETS}
 OF_THE_MOMENT |= {"concurrent_runs", "runs_per_host", "gpu_queue", "job_days"}
-OF_THE_MOMENT |= {"artifacts_url"}
+OF_THE_MOMENT |= {"memory_mb"}
+OF_THE_MOMENT |= {"artifacts_url", "qdrant_url", "neo4j_uri", "neo4j_user", "neo4j_database"}
+OF_THE_MOMENT |= {"llm_base_url", "searxng_url", "wikipedia", "traces_url", "metrics_address"}
 OF_THE_MOMENT |= {"discord_user_quota", "discord_guild_quota"}
 """Settings that may change between two runs, or hold a secret."""
 
 LINKS = "links"
 """In a bucket, below a recording, every run that met it under another link leaves a mark."""
+
+PROFILES = "profile"
+"""Below a run, the times of its latest run at each depth."""
 
 log = structlog.get_logger(__name__)
 
@@ -336,6 +344,17 @@ class Run:
         )
         write_atomically(self.folder / "run.json", card.encode())
 
+    def leave_profile(self, profile: Profile) -> None:
+        """Keep the times of the run, in place of those of an earlier one at its depth.
+
+        Raises:
+            StorageError: they could not be written.
+        """
+        path, data = self.folder / PROFILES / f"{self.depth}.json", profile.encode()
+        write_atomically(path, data)
+        if self._bucket is not None:
+            self._bucket.write(path, data)
+
     @property
     def speaker_names(self) -> dict[str, str]:
         """Names that the user gave to speakers, by their label in the transcript."""
@@ -407,6 +426,43 @@ def find_card(settings: Settings, name: str) -> RunCard:
 def _card(path: Path) -> RunCard:
     try:
         return RunCard.decode(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"{path} cannot be read ({error}).", "Repeat `autointel run` for it."
+        ) from error
+
+
+def find_profile(settings: Settings, name: str, depth: Depth | None = None) -> Profile:
+    """The times of the tenant's run whose id begins with a name, however it ended.
+
+    Args:
+        settings: name the tenant, the data folder and the bucket.
+        name: a whole id is looked up in the bucket as well, where other machines leave theirs.
+        depth: by default the one that was run last.
+
+    Raises:
+        RunUnknown: no run has such an id, or several have.
+    """
+    runs, bucket = settings.data_dir / "runs", Bucket.of(settings)
+    files = f"{depth or '*'}.json"
+    here = [p for p in runs.glob(f"*/{PROFILES}/{files}") if p.parts[-3].startswith(name)]
+    profiles = [_profile(path, path.read_bytes) for path in here]
+    if bucket is not None and len(name) == len(str(_NAMESPACE)):
+        folder = runs / name / PROFILES
+        there = [folder / each for each in bucket.names(folder) if fnmatch(each, files)]
+        profiles += [_profile(path, partial(bucket.read, path)) for path in there]
+    profiles = [profile for profile in profiles if profile.tenant == settings.tenant]
+    ids = {profile.run_id for profile in profiles}
+    if len(ids) != 1:
+        how_many = "No run that has ended has" if not ids else f"{len(ids)} runs have"
+        at = f" at the depth {depth}" if depth else ""
+        raise RunUnknown(f"{how_many} an id that begins with “{name}”{at}.")
+    return max(profiles, key=lambda profile: profile.ended_at)
+
+
+def _profile(path: Path, read: Callable[[], bytes | None]) -> Profile:
+    try:
+        return Profile.decode(read() or b"")
     except (OSError, ValueError) as error:
         raise StorageError(
             f"{path} cannot be read ({error}).", "Repeat `autointel run` for it."

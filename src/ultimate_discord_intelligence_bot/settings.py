@@ -64,6 +64,30 @@ class Settings(BaseSettings):
         validation_alias="AUTOINTEL_LOG_LEVEL",
         description="Lowest level of log lines on stderr: debug, info, warning or error.",
     )
+    log_format: Literal["logfmt", "json"] = Field(
+        "logfmt",
+        validation_alias="AUTOINTEL_LOG_FORMAT",
+        description="Form of log lines: logfmt for people, json (an object a line) for machines.",
+    )
+    metrics_address: str | None = Field(
+        None,
+        pattern=r"^(?:(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):)?\d{1,5}$",
+        validation_alias="AUTOINTEL_METRICS_ADDRESS",
+        description=(
+            "Where worker, serve and bot answer /metrics and /healthz over HTTP: host:port, or a "
+            "port of this machine's loopback; empty means nowhere. Processes of one machine need "
+            "different ports; the bot that serve starts takes the next one."
+        ),
+    )
+    traces_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        validation_alias="AUTOINTEL_TRACES_URL",
+        description=(
+            "An OpenTelemetry collector to send traces of runs to, as OTLP over HTTP, such as "
+            "http://localhost:4318/v1/traces; empty sends nothing."
+        ),
+    )
 
     enable_parallel_autointel: bool = Field(
         True,
@@ -90,6 +114,15 @@ class Settings(BaseSettings):
         True,
         validation_alias="ENABLE_STREAMED_TRANSCRIPTION",
         description="Listen to a recording while it is still being downloaded.",
+    )
+
+    enable_pipelined_run: bool = Field(
+        False,
+        validation_alias="ENABLE_PIPELINED_RUN",
+        description=(
+            "Begin every stage as soon as what it reads is there, and read the transcript while it "
+            "is being written, instead of group by group."
+        ),
     )
 
     max_download_mb: int = Field(
@@ -248,12 +281,26 @@ class Settings(BaseSettings):
             "environment."
         ),
     )
-    concurrent_runs: int = Field(
-        2,
+    concurrent_runs: int | None = Field(
+        None,
         ge=1,
         le=256,
         validation_alias="AUTOINTEL_CONCURRENT_RUNS",
-        description="How many jobs a worker does at the same time.",
+        description=(
+            "How many jobs a worker does at the same time; empty means one for each core, at least "
+            "2 and at most 16, and fewer where there is less than 1 GB of memory and 384 MB for "
+            "each. A worker that is short of memory begins another one only when it has none."
+        ),
+    )
+    memory_mb: int | None = Field(
+        None,
+        ge=256,
+        validation_alias="AUTOINTEL_MEMORY_MB",
+        description=(
+            "Most memory, in megabytes, that a process and those it starts should take; empty "
+            "means what the machine and the container allow, less a tenth or 1 GB. What would not "
+            "fit waits."
+        ),
     )
     job_days: int = Field(
         30,
@@ -490,6 +537,11 @@ class Settings(BaseSettings):
     def streams(self) -> bool:
         """Whether a recording is listened to while it is downloaded."""
         return self.enable_parallel_autointel and self.enable_streamed_transcription
+
+    @property
+    def pipelines(self) -> bool:
+        """Whether stages begin without waiting for those that they do not read."""
+        return self.enable_parallel_autointel and self.enable_pipelined_run
 
     def parallel(self, group: str) -> bool:
         """Whether the tasks of a group may run side by side."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -47,10 +49,13 @@ from .models.verification import (
     Connections,
     Contradictions,
 )
+from .reading import Reading
 from .reasoning import asked_with, thought, whole
 from .runner import Work
 from .runs import Run
 from .settings import Settings
+from .streams import Streams
+from .transcription import Heard
 
 
 def memory_for(settings: Settings) -> Memory:
@@ -78,6 +83,7 @@ class StageWork:
         self._run = run
         self._memory = memory
         self._listening: transcription.Listening | None = None
+        self._reading = Reading()
         self._checks = Checks(run, memory)
 
     async def __aenter__(self) -> Self:
@@ -107,7 +113,7 @@ class StageWork:
             "transcription": Work(Transcript, self._transcribe, self._how_to_transcribe),
             "diarization": Work(Diarization, self._diarize),
             "speakers": Work(Transcript, self._name_speakers, self._what_they_are_called),
-            "embedding": Work(Vectors, self._embed, self._which_embedder),
+            "embedding": Work(Vectors, self._embed, self._which_embedder, ahead=self._embed_ahead),
             "chapters": Work(Chapters, self._find_chapters),
             "claims": Work(Claims, self._detect_claims),
             "sentiment": Work(Sentiment, self._score_sentiment),
@@ -167,13 +173,15 @@ class StageWork:
     # -- acquisition and transcription ------------------------------------------------------
 
     async def _acquire(self, inputs: Inputs, progress: Progress) -> Acquisition:
-        growing = self._listen if self._run.settings.streams else None
+        growing = None
+        if self._run.settings.streams:
+            growing = partial(self._listen, inputs.streams["transcription"].tell)
         acquired = await acquisition.acquire(self._run, progress, growing)
         await self._run.share(acquired)
         return acquired
 
-    def _listen(self, growing: Growing) -> None:
-        self._listening = transcription.listen(growing, self._run.settings)
+    def _listen(self, tell: Callable[[Heard], None], growing: Growing) -> None:
+        self._listening = transcription.listen(growing, self._run.settings, tell)
 
     async def _stop_listening(self) -> None:
         listening, self._listening = self._listening, None
@@ -191,7 +199,11 @@ class StageWork:
         acquired = inputs.need("acquisition", Acquisition)
         try:
             return await transcription.transcribe(
-                acquired, self._run.settings, progress, self._listening
+                acquired,
+                self._run.settings,
+                progress,
+                self._listening,
+                inputs.streams["transcription"].tell,
             )
         finally:
             await self._stop_listening()
@@ -219,7 +231,13 @@ class StageWork:
 
     async def _embed(self, inputs: Inputs, progress: Progress) -> Vectors:
         transcript = inputs.need("transcription", Transcript)
-        return await asyncio.to_thread(_read, transcript, progress)
+        return await asyncio.to_thread(self._reading.whole, transcript, progress)
+
+    async def _embed_ahead(self, streams: Streams) -> None:
+        """Read what is heard while the rest is still listened to."""
+        async for heard in streams["transcription"].heard():
+            for part in heard:
+                await asyncio.to_thread(self._reading.ahead, part.texts, part.language)
 
     async def _find_chapters(self, inputs: Inputs, progress: Progress) -> Chapters:
         marks = inputs.need("acquisition", Acquisition).source.chapters
@@ -380,13 +398,6 @@ class StageWork:
 
 def _media_is_there(acquired: Acquisition) -> bool:
     return all(file.path.exists() for file in acquired.files)
-
-
-def _read(transcript: Transcript, progress: Progress) -> Vectors:
-    """One pass of the encoder, with all branches where the language is theirs."""
-    branches = analysis.load_branches() if analysis.applies_to(transcript.language) else ()
-    texts = [segment.text for segment in transcript.segments]
-    return Vectors(*load_embedder().read(texts, branches, progress))
 
 
 def _understood(inputs: Inputs) -> tuple[Transcript, Vectors]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -28,15 +27,3 @@ def interleave(
             results[name].append(sides[name]())
             seconds[name].append(time.perf_counter() - began)
     return seconds, results
-
-
-def show(title: str, seconds: Mapping[str, list[float]]) -> None:
-    """Print median and spread of each side, and the ratio to the first."""
-    print(f"\n{title}")
-    base = statistics.median(next(iter(seconds.values())))
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(
-            f"  {name:<42} median {median:8.3f} s  "
-            f"({min(values):.3f} to {max(values):.3f}, n={len(values)})  × {median / base:.2f}"
-        )

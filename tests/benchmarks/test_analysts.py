@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.figures import Figures
 from tests.benchmarks.hour import SEGMENTS, sentences
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.measure import interleave
 from ultimate_discord_intelligence_bot import analysis
 from ultimate_discord_intelligence_bot.embedding import load_embedder
 from ultimate_discord_intelligence_bot.models.artifact import Vectors
@@ -65,7 +66,7 @@ def _analyse(transcript: Transcript, vectors: Callable[[], Vectors]) -> list[Any
     ]
 
 
-def test_one_pass_serves_all_analysts(hour: Transcript) -> None:
+def test_one_pass_serves_all_analysts(hour: Transcript, figures: Figures) -> None:
     assert 9_000 < sum(len(segment.text.split()) for segment in hour.segments) < 11_000
     _analyse(hour, lambda: _encode(hour))  # loads what is loaded once
 
@@ -81,7 +82,12 @@ def test_one_pass_serves_all_analysts(hour: Transcript) -> None:
         },
         rounds=2,
     )
-    show("One hour of speech through the analysts", seconds)
+    figures.compare(
+        "One hour of speech through the analysts",
+        seconds,
+        ours="all analysts, one pass",
+        against="the encoder alone, all branches",
+    )
     first = results["all analysts, one pass"][0]
     for name in ("all analysts, one pass", "all analysts, a pass for each"):
         assert all(found == first for found in results[name])
@@ -116,14 +122,14 @@ def _peak(hours: int) -> float:
     return float(done.stdout)
 
 
-def test_memory_does_not_grow_with_length() -> None:
+def test_memory_does_not_grow_with_length(figures: Figures) -> None:
     one, four = _peak(1), _peak(4)
-
-    print(f"\nPeak memory of all analysts: {one:.0f} MB for 1 h, {four:.0f} MB for 4 h")
+    figures.note("peak memory of all analysts, 1 h", one, "MB")
+    figures.note("peak memory of all analysts, 4 h", four, "MB")
     assert four < 1.1 * one + 20
 
 
-def test_what_each_analyst_adds_to_the_pass(hour: Transcript) -> None:
+def test_what_each_analyst_adds_to_the_pass(hour: Transcript, figures: Figures) -> None:
     vectors = _encode(hour)
     chapters = analysis.find_chapters(hour, vectors, ())
     claims = analysis.detect_claims(hour, vectors, "s")
@@ -140,6 +146,6 @@ def test_what_each_analyst_adds_to_the_pass(hour: Transcript) -> None:
         "emotions": lambda: analysis.trace_emotions(hour, vectors),
     }
     seconds, results = interleave(work, rounds=2)
-    show("Each analyst, after the pass", seconds)
+    figures.compare("Each analyst, after the pass", seconds)
     for found in results.values():
         assert found[0] == found[1]

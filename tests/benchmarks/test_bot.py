@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.figures import Figures
 from tests.conftest import ROOT
 from tests.discord_server import (
     DiscordServer,
@@ -150,13 +151,9 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture(autouse=True)
-def _tell_the_load() -> Iterator[None]:
-    yield
-    print(f"  load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-
-
-def test_the_bot_is_there_soon_and_light(server: DiscordServer, tmp_path: Path) -> None:
+def test_the_bot_is_there_soon_and_light(
+    server: DiscordServer, tmp_path: Path, figures: Figures
+) -> None:
     server.guild("Debates")
     for which in ("first", "second"):
         began = time.perf_counter()
@@ -166,10 +163,10 @@ def test_the_bot_is_there_soon_and_light(server: DiscordServer, tmp_path: Path) 
             bot.says("is online")
             ready, (memory, cpu) = time.perf_counter() - began, bot.usage
             assert bot.end() == 0
-        print(
-            f"\n{which} start: connected after {connected:.2f} s, ready after {ready:.2f} s, "
-            f"{memory:.0f} MB, {cpu:.2f} s of a processor"
-        )
+        figures.note(f"{which} start: connected after", connected, "s")
+        figures.note(f"{which} start: ready after", ready, "s")
+        figures.note(f"{which} start: memory", memory, "MB")
+        figures.note(f"{which} start: of a processor", cpu, "s")
         assert memory <= 200
 
 
@@ -214,7 +211,7 @@ def everything_shown(messages: Iterable[Message]) -> str:
 
 
 def test_fifty_commands_a_second_are_answered_at_once(
-    server: DiscordServer, settings: Settings, tmp_path: Path
+    server: DiscordServer, settings: Settings, tmp_path: Path, figures: Figures
 ) -> None:
     crowd = Crowd(server)
     seconds = {"acquisition": 0.5, "transcription": 0.5}
@@ -239,17 +236,20 @@ def test_fifty_commands_a_second_are_answered_at_once(
 
     every = [interaction.answered or math.inf for interaction in asked]
     p50, p99 = (statistics.quantiles(every, n=100)[at] for at in (49, 98))
-    print(
-        f"\n{COMMANDS} commands in {took:.1f} s, acknowledged within ms: "
-        f"median {p50 * 1000:.0f}, p99 {p99 * 1000:.0f}, worst {max(every) * 1000:.0f}"
-    )
+    figures.note("commands", COMMANDS / took, "a second")
+    figures.note("acknowledged, median", p50 * 1000, "ms")
+    figures.note("acknowledged, 99th percentile", p99 * 1000, "ms")
+    figures.note("acknowledged, worst", max(every) * 1000, "ms")
     for name in dict.fromkeys(i.data["name"] for i in asked):
         print(f"  {told([i for i in asked if i.data['name'] == name])}")
-    print(f"  the bot: {memory:.0f} MB at most, {cpu - idle:.1f} s of a processor")
+    figures.note("the bot: memory", memory, "MB")
+    figures.note("the bot: of a processor", cpu - idle, "s")
     for memory_of_child, cpu_of_child in children:
-        print(f"  its reader: {memory_of_child:.0f} MB, {cpu_of_child:.1f} s")
+        figures.note("its reader: memory", memory_of_child, "MB")
+        figures.note("its reader: of a processor", cpu_of_child, "s")
     limited = [refusal for refusal in server.refused if refusal.status == 429]
-    print(f"  {len(limited)} times 429; meanwhile {len(views) - sum(counts.values())} runs ended")
+    figures.note("refused by Discord (429)", len(limited), "times")
+    figures.note("runs that ended meanwhile", len(views) - sum(counts.values()), "")
 
     assert took <= SECONDS * 1.1
     assert not any(interaction.failed for interaction in asked)

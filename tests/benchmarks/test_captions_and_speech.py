@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.measure import interleave
 from tests.fixtures_whisper import build_tiny_whisper
 from tests.media import RATE, voice_like, write_audio
 from ultimate_discord_intelligence_bot.events import silent
@@ -65,7 +66,7 @@ def described(path: Path) -> Acquisition:
 
 
 @pytest.mark.benchmark
-def test_captions_against_speech_recognition(tmp_path: Path) -> None:
+def test_captions_against_speech_recognition(tmp_path: Path, figures: Figures) -> None:
     settings = load_settings(
         AUTOINTEL_DATA_DIR=tmp_path / "data",
         AUTOINTEL_WHISPER_MODEL=str(build_tiny_whisper(tmp_path / "tiny")),
@@ -79,11 +80,11 @@ def test_captions_against_speech_recognition(tmp_path: Path) -> None:
     seconds, found = interleave(
         {"captions": lambda: transcript(captions), "sound": lambda: transcript(sound)}, rounds=2
     )
-    show("One hour to a transcript", seconds)
+    figures.compare("One hour to a transcript", seconds)
     # The first round loads the model that tells the language of a text, once for a process.
     best = {name: min(rounds) for name, rounds in seconds.items()}
     for name, taken in best.items():
-        print(f"  {name}: {HOUR / taken:,.0f} × real time at best")
+        figures.note(f"{name}, at best", HOUR / taken, "× real time")
     assert found["captions"][0].origin == "human captions"
     assert found["sound"][0].origin == "speech recognition"
     assert len(found["captions"][0].segments) == HOUR // EVERY

@@ -8,7 +8,8 @@ import statistics
 
 import pytest
 
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.measure import interleave
 from ultimate_discord_intelligence_bot.crew_builders import Step, build_intelligence_crew
 from ultimate_discord_intelligence_bot.plans import Flags, Plan, plan
 from ultimate_discord_intelligence_bot.runner import StageOutcome
@@ -51,7 +52,7 @@ def bare(of: Plan, step: Recorder) -> set[str]:
     return step.ran
 
 
-def test_a_crew_of_empty_stages_costs_at_most_half_a_second() -> None:
+def test_a_crew_of_empty_stages_costs_at_most_half_a_second(figures: Figures) -> None:
     count = len(DEEP.stages)
     seconds, ran = interleave(
         {
@@ -60,14 +61,17 @@ def test_a_crew_of_empty_stages_costs_at_most_half_a_second() -> None:
         },
         rounds=15,
     )
-    show(f"{count} empty stages", seconds)
+    figures.compare(f"A crew of {count} empty stages", seconds)
     assert ran["crew"] == ran["plain asyncio"]
     overhead = statistics.median(seconds["crew"]) - statistics.median(seconds["plain asyncio"])
-    print(f"  overhead {overhead * 1000:.1f} ms, {overhead / count * 1000:.2f} ms a task")
+    figures.note("overhead of the crew", overhead * 1000, "ms")
+    figures.note("overhead of the crew a task", overhead / count * 1000, "ms")
     assert overhead <= 0.5
 
 
-def test_a_crew_of_sleeping_stages_takes_the_critical_path_plus_its_overhead() -> None:
+def test_a_crew_of_sleeping_stages_takes_the_critical_path_plus_its_overhead(
+    figures: Figures,
+) -> None:
     deepest = plan(Depth.EXPERIMENTAL, Flags())
     sequential = plan(Depth.EXPERIMENTAL, OFF)
     chance = random.Random(7)
@@ -80,9 +84,15 @@ def test_a_crew_of_sleeping_stages_takes_the_critical_path_plus_its_overhead() -
         },
         rounds=3,
     )
-    show("Sleeping stages at the depth experimental", seconds)
+    figures.compare(
+        "A crew of sleeping stages, experimental",
+        seconds,
+        ours="all flags on",
+        against="all flags off",
+    )
     path = deepest.critical_path(sleeps)
-    print(f"  critical path {path:.3f} s of {sum(sleeps.values()):.3f} s of work")
+    figures.note("critical path", path, "s")
+    figures.note("work", sum(sleeps.values()), "s")
     assert ran["all flags on"] == ran["all flags off"]
     overhead = statistics.median(seconds["crew alone (empty stages)"])
     assert statistics.median(seconds["all flags on"]) <= 1.1 * path + overhead

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.measure import show
+from tests.benchmarks.figures import Figures
 from tests.model_server import ModelServer, serving
 from ultimate_discord_intelligence_bot.llm.call import Call, Message
 from ultimate_discord_intelligence_bot.llm.gate import Gate
@@ -106,7 +106,7 @@ def timed(work: Any) -> tuple[float, list[str]]:
     return time.perf_counter() - began, texts
 
 
-def test_two_hundred_requests_come_close_to_the_ideal_schedule() -> None:
+def test_two_hundred_requests_come_close_to_the_ideal_schedule(figures: Figures) -> None:
     with server(latency=LATENCY, capacity=AT_ONCE, hang=HANGS) as (url, pipe):
         asyncio.run(warmed_up(url))
         pipe.send("trouble")
@@ -118,7 +118,7 @@ def test_two_hundred_requests_come_close_to_the_ideal_schedule() -> None:
     # Nobody can do better than all places filled all the time, by a hanging request until it is
     # given up, and none while the server asks everybody to wait.
     ideal = (len(CALLS) * LATENCY + 3 * HANGS) / AT_ONCE + 3 * 0.1
-    show(
+    figures.compare(
         f"200 requests of {LATENCY} s, 12 of 212 ill-treated, {AT_ONCE} at once",
         {"ideal schedule": [ideal], "gateway": [fast], "one after the other": [slow]},
     )
@@ -128,7 +128,7 @@ def test_two_hundred_requests_come_close_to_the_ideal_schedule() -> None:
     assert fast < slow / 4
 
 
-def test_limits_are_kept_to_and_used_up() -> None:
+def test_limits_are_kept_to_and_used_up(figures: Figures) -> None:
     allowed, window = 25, 1.15
     # The server's window is shorter by what one request's way to it may be longer than another's.
     with server(latency=LATENCY, per_window=allowed, window=1.0) as (url, pipe):
@@ -138,7 +138,7 @@ def test_limits_are_kept_to_and_used_up() -> None:
         pipe.send("diary")
         diary = pipe.recv()
     ideal = (len(CALLS) / allowed - 1) * window + LATENCY
-    show(
+    figures.compare(
         f"200 requests of {LATENCY} s, {allowed} in {window} s allowed",
         {"ideal schedule": [ideal], "gateway": [took]},
     )

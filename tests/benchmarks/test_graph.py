@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.measure import interleave
 from tests.neo4j_server import PASSWORD, shared_server
 from ultimate_discord_intelligence_bot.memory.database import Database
 from ultimate_discord_intelligence_bot.memory.drivers import neo4j
@@ -63,7 +64,7 @@ async def exported(store: GraphStore, tenant: str) -> list[Graph]:
 
 
 @pytest.mark.benchmark
-def test_sqlite_fifty_thousand_relations_and_two_steps(tmp_path: Path) -> None:
+def test_sqlite_fifty_thousand_relations_and_two_steps(tmp_path: Path, figures: Figures) -> None:
     graphs = [recording("guild", number) for number in range(SOURCES)]
     store = SqliteGraph(tmp_path / "graph.sqlite")
     began = time.perf_counter()
@@ -72,7 +73,7 @@ def test_sqlite_fifty_thousand_relations_and_two_steps(tmp_path: Path) -> None:
     seconds = time.perf_counter() - began
     relations = sum(len(graph.relations) for graph in graphs)
     assert relations > 50_000
-    print(f"\n{relations:,} relations in {SOURCES} sources: {seconds:.2f} s")
+    figures.note(f"SQLite: {relations:,} relations in {SOURCES} sources", seconds, "s")
 
     asked, found = interleave(
         {
@@ -92,14 +93,14 @@ def test_sqlite_fifty_thousand_relations_and_two_steps(tmp_path: Path) -> None:
         },
         rounds=9,
     )
-    show("Questions", asked)
+    figures.compare("SQLite: questions", asked)
     expected = [20, SOURCES * 2 * SEGMENTS // ENTITIES, 100, 100, 1]
     assert [counts[0] for counts in found.values()] == expected
     store.close()
 
 
 @pytest.mark.benchmark
-def test_sqlite_one_transaction_against_one_for_each_row(tmp_path: Path) -> None:
+def test_sqlite_one_transaction_against_one_for_each_row(tmp_path: Path, figures: Figures) -> None:
     store = SqliteGraph(tmp_path / "graph.sqlite")
     asyncio.run(store.replace(recording("guild", 0, 200)))
     store.close()
@@ -130,14 +131,14 @@ def test_sqlite_one_transaction_against_one_for_each_row(tmp_path: Path) -> None
     seconds, results = interleave(
         {"in one transaction": lambda: write(len(rows)), "one by one": lambda: write(1)}, rounds=3
     )
-    show(f"SQLite: {len(rows):,} rows", seconds)
+    figures.compare(f"SQLite: {len(rows):,} rows", seconds)
     for held in results["in one transaction"] + results["one by one"]:
         assert held == [checked(recording("guild", 0, 200))]
 
 
 @pytest.mark.benchmark
 def test_neo4j_in_batches_against_row_by_row(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, figures: Figures
 ) -> None:
     store = Neo4jGraph(shared_server(tmp_path_factory).uri, "neo4j", PASSWORD)
 
@@ -152,7 +153,7 @@ def test_neo4j_in_batches_against_row_by_row(
     seconds, results = interleave(
         {"in batches": lambda: write(5_000), "row by row": lambda: write(1)}, rounds=3
     )
-    show(f"Neo4j: one transaction with {results['in batches'][0]:,} relations", seconds)
+    figures.compare(f"Neo4j: one transaction with {results['in batches'][0]:,} relations", seconds)
     assert len({*results["in batches"], *results["row by row"]}) == 1
 
     tenant = str(uuid.uuid4())
@@ -161,7 +162,8 @@ def test_neo4j_in_batches_against_row_by_row(
     began = time.perf_counter()
     for graph in graphs:
         asyncio.run(store.replace(graph))
-    print(f"\n50,000 relations in {SOURCES} sources: {time.perf_counter() - began:.2f} s")
+    taken = time.perf_counter() - began
+    figures.note(f"Neo4j: 50,000 relations in {SOURCES} sources", taken, "s")
     asked, found = interleave(
         {
             "timeline of a name, 20 mentions": lambda: len(
@@ -174,6 +176,6 @@ def test_neo4j_in_batches_against_row_by_row(
         },
         rounds=9,
     )
-    show("Questions", asked)
+    figures.compare("Neo4j: questions", asked)
     assert [counts[0] for counts in found.values()] == [20, 100, 100]
     store.close()

@@ -29,7 +29,8 @@ from typing import TypeVar
 
 import pytest
 
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.measure import interleave
 from tests.simulation import simulated
 from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
     AutonomousIntelligenceOrchestrator,
@@ -134,12 +135,6 @@ def board(settings: Settings) -> Iterator[Board]:
         yield opened
 
 
-@pytest.fixture(autouse=True)
-def _tell_the_load() -> Iterator[None]:
-    yield
-    print(f"  load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-
-
 @pytest.mark.parametrize(("concurrency", "rounds"), [(2, ROUNDS), (8, ROUNDS), (32, ROUNDS)])
 def test_a_batch_takes_the_ideal_and_what_its_runs_cost(
     concurrency: int,
@@ -147,6 +142,7 @@ def test_a_batch_takes_the_ideal_and_what_its_runs_cost(
     settings: Settings,
     board: Board,
     tmp_path: Path,
+    figures: Figures,
 ) -> None:
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "plain"})
     with simulated():
@@ -162,16 +158,14 @@ def test_a_batch_takes_the_ideal_and_what_its_runs_cost(
         took = wait(board) - watch.first
     views = list(board.look())
     ideal, busy = rounds * IDEAL, len(urls) * cost
-    show(
+    figures.compare(
         f"{len(urls)} runs of {IDEAL:.1f} s, {concurrency} at once",
         {"ideal": [ideal], "jobs": [took]},
     )
     size = settings.data_dir.joinpath("jobs.sqlite").stat().st_size - empty
-    print(f"  {size / len(urls) / 1024:.1f} KiB of the database for each of them")
-    print(
-        f"  before that, {watch.first - began:.2f} s until the first stage; a plain run of empty "
-        f"stages costs {cost * 1000:.0f} ms, all of them {busy:.1f} s"
-    )
+    figures.note("of the database for each run", size / len(urls) / 1024, "KiB")
+    figures.note("until the first stage of the first run", watch.first - began, "s")
+    figures.note("a plain run of empty stages", cost * 1000, "ms")
     assert [view.status for view in views] == ["complete"] * len(urls)
     assert reports(views) == [expected] * len(urls)
     assert [step.stage for step in board.stages(views[-1].id)] == STAGES
@@ -181,7 +175,9 @@ def test_a_batch_takes_the_ideal_and_what_its_runs_cost(
     assert took <= 1.5 * (ideal + busy)
 
 
-def test_a_job_adds_little_to_each_stage(settings: Settings, board: Board, tmp_path: Path) -> None:
+def test_a_job_adds_little_to_each_stage(
+    settings: Settings, board: Board, tmp_path: Path, figures: Figures
+) -> None:
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "plain"})
     urls = iter(links(2 * JOBS + 2, "empty"))
 
@@ -202,9 +198,9 @@ def test_a_job_adds_little_to_each_stage(settings: Settings, board: Board, tmp_p
         alone(), as_job()  # whatever is done but once
         _, results = interleave({"plain run": alone, "job": as_job}, rounds=JOBS)
     seconds = {name: [each[0] for each in values] for name, values in results.items()}
-    show(f"{len(STAGES)} empty stages", seconds)
+    figures.compare(f"A job of {len(STAGES)} empty stages", seconds)
     added = statistics.median(seconds["job"]) - statistics.median(seconds["plain run"])
-    print(f"  a job adds {added / len(STAGES) * 1000:.2f} ms to a stage")
+    figures.note("added to a stage by a job", added / len(STAGES) * 1000, "ms")
     assert len({text for values in results.values() for _, text in values}) == 1
     assert added / len(STAGES) <= 0.05
 
@@ -286,14 +282,18 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Full:
 
 
 @pytest.mark.parametrize(
-    "look",
+    ("name", "look"),
     [
-        pytest.param(lambda board: board.look(limit=50, newest_first=True), id="latest"),
-        pytest.param(lambda board: board.look(statuses=["running"]), id="running"),
+        ("latest", lambda board: board.look(limit=50, newest_first=True)),
+        ("running", lambda board: board.look(statuses=["running"])),
     ],
 )
 def test_what_has_ended_does_not_slow_the_board_down(
-    look: Callable[[Board], Iterator[JobView]], few: Full, many: Full
+    look: Callable[[Board], Iterator[JobView]],
+    name: str,
+    few: Full,
+    many: Full,
+    figures: Figures,
 ) -> None:
     with Board(few.settings) as small, Board(many.settings) as large:
         seconds, found = interleave(
@@ -304,7 +304,7 @@ def test_what_has_ended_does_not_slow_the_board_down(
             rounds=10,
         )
         memory = peak_mb(lambda: list(look(large)))
-    show("Looking at some jobs", seconds)
+    figures.compare(f"Looking at the {name} jobs", seconds)
     assert len({len(views) for each in found.values() for views in each}) == 1
     first, second = (statistics.median(values) for values in seconds.values())
     assert second <= 3 * first + 0.05
@@ -316,9 +316,9 @@ def heard(batch: Batch, board: Board) -> int:
     return sum(1 for _ in Progress(batch, board).news())
 
 
-def test_a_batch_of_ten_thousand_is_followed_in_little_memory(many: Full) -> None:
+def test_a_batch_of_ten_thousand_is_followed_in_little_memory(many: Full, figures: Figures) -> None:
     batch = many.batch
-    print(f"\n{MANY:,} jobs were put up in {many.put_up:.1f} s")
+    figures.note(f"{MANY:,} jobs put up", many.put_up, "s")
     with Board(many.settings) as board:
         again, _ = timed(lambda: batch.put_up(board))
         news, ended = timed(lambda: heard(batch, board))
@@ -327,8 +327,10 @@ def test_a_batch_of_ten_thousand_is_followed_in_little_memory(many: Full) -> Non
             "news of all at once": peak_mb(lambda: heard(batch, board)),
             "rows of the summary": peak_mb(lambda: sum(1 for _ in batch.rows(board))),
         }
-    print(f"  put up again in {again:.1f} s; news of all at once in {news:.1f} s")
-    print("  peak MB: " + ", ".join(f"{name} {peak:.1f}" for name, peak in memory.items()))
+    figures.note("put up again", again, "s")
+    figures.note("news of all at once", news, "s")
+    for name, peak in memory.items():
+        figures.note(f"peak memory, {name}", peak, "MB")
     assert ended == MANY
     assert memory["put up again"] <= 15
     assert memory["rows of the summary"] <= 20
@@ -339,7 +341,7 @@ def test_a_batch_of_ten_thousand_is_followed_in_little_memory(many: Full) -> Non
 
 
 def test_ten_thousand_jobs_take_a_hundred_megabytes_and_can_be_forgotten(
-    many: Full, settings: Settings
+    many: Full, settings: Settings, figures: Figures
 ) -> None:
     file = settings.data_dir / "jobs.sqlite"
     file.parent.mkdir()
@@ -356,11 +358,13 @@ def test_ten_thousand_jobs_take_a_hundred_megabytes_and_can_be_forgotten(
         )
         vacuum, _ = timed(lambda: database.execute("VACUUM"))
     free = pages * size
-    print(
-        f"\n{gone:,} jobs in {whole / 1e6:.0f} MB, {whole / gone / 1024:.1f} KiB each\n"
-        f"  forgotten in {seconds:.1f} s: {pruned / 1e6:.0f} MB, of which {free / 1e6:.0f} MB are "
-        f"free to be used again\n  VACUUM in {vacuum:.2f} s: {file.stat().st_size / 1e6:.1f} MB"
-    )
+    figures.note(f"{gone:,} jobs", whole / 1e6, "MB")
+    figures.note("each of them", whole / gone / 1024, "KiB")
+    figures.note("all forgotten", seconds, "s")
+    figures.note("the database after that", pruned / 1e6, "MB")
+    figures.note("of which are free to be used again", free / 1e6, "MB")
+    figures.note("VACUUM", vacuum, "s")
+    figures.note("the database after that as well", file.stat().st_size / 1e6, "MB")
     assert gone == MANY + 1
     assert whole / gone <= 16 * 1024
     # What is left is free to be used again, or was given back.

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.measure import interleave
 from ultimate_discord_intelligence_bot.knowledge import Library, open_library
 from ultimate_discord_intelligence_bot.knowledge.passages import Passage
 from ultimate_discord_intelligence_bot.knowledge.reader import Reading
@@ -36,7 +37,7 @@ def fill(library: Library) -> None:
 
 
 @pytest.mark.benchmark
-def test_all_claims_at_once_against_one_by_one(tmp_path: Path) -> None:
+def test_all_claims_at_once_against_one_by_one(tmp_path: Path, figures: Figures) -> None:
     queries = unit_rows(QUERIES, DOCUMENTS)
     with open_library(tmp_path, "local", "made up") as library:
         fill(library)
@@ -55,7 +56,7 @@ def test_all_claims_at_once_against_one_by_one(tmp_path: Path) -> None:
             {"one by one": one_by_one, "at once": at_once, "a single claim": product_alone},
             rounds=7,
         )
-    show(f"{QUERIES} claims, {DOCUMENTS * PASSAGES:,} passages", seconds)
+    figures.compare(f"{QUERIES} claims, {DOCUMENTS * PASSAGES:,} passages", seconds)
     assert found["at once"] == found["one by one"]
     assert all(len(hits) == LIMIT for hits in found["at once"][0])
     median = {name: statistics.median(values) for name, values in seconds.items()}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.benchmarks.figures import Figures
 from tests.fixtures_whisper import build_tiny_whisper
 from tests.media import RATE, voice_like, write_audio
 from ultimate_discord_intelligence_bot.models.media import Acquisition, MediaFile, Source
@@ -42,7 +43,7 @@ def peak_of_children() -> float:
 
 
 @pytest.mark.benchmark
-def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_length(tmp_path: Path, figures: Figures) -> None:
     settings = load_settings(
         AUTOINTEL_DATA_DIR=tmp_path / "data",
         AUTOINTEL_WHISPER_MODEL=str(build_tiny_whisper(tmp_path / "tiny")),
@@ -61,6 +62,6 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
             peaks[minutes] = max(peaks[minutes], peak_of_children())
 
         asyncio.run(recognise(acquired, settings, watch))
-    told = ", ".join(f"{minutes} min: {peak:.0f} MB" for minutes, peak in peaks.items())
-    print(f"\nPeak memory of the listening process: {told}")
+    for minutes, peak in peaks.items():
+        figures.note(f"peak memory of the listening process, {minutes} minutes", peak, "MB")
     assert peaks[LONG] < 1.1 * peaks[SHORT]

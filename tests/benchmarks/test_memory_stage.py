@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.benchmarks.figures import Figures
 from tests.benchmarks.hour import sentences
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.measure import interleave
 from tests.neo4j_server import PASSWORD, shared_server
 from ultimate_discord_intelligence_bot.memory import (
     Memory,
@@ -83,7 +84,9 @@ async def held(memory: Memory, hour: Hour) -> tuple[set[str], set[str]]:
     return {record.id for record in portion.records}, nodes
 
 
-def compared(memory: Memory, title: str, tenants: Iterator[str]) -> dict[str, list[float]]:
+def compared(
+    memory: Memory, title: str, tenants: Iterator[str], figures: Figures
+) -> dict[str, list[float]]:
     """Seconds of both ways; each leaves both stores with the ids that belong there."""
     waiting = iter([Hour(next(tenants)) for _ in range(2 * ROUNDS)])
 
@@ -95,7 +98,7 @@ def compared(memory: Memory, title: str, tenants: Iterator[str]) -> dict[str, li
 
     sides = {"in turn": lambda: remember(in_turn), "at once": lambda: remember(at_once)}
     seconds, hours = interleave(sides, rounds=ROUNDS)
-    show(title, seconds)
+    figures.compare(title, seconds)
     states: list[Stats] = []
     for hour in (*hours["in turn"], *hours["at once"]):
         expected = {record.id for record in hour.records}
@@ -118,15 +121,18 @@ def tenants(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.benchmark
-def test_embedded_stores(tmp_path: Path, tenants: Iterator[str]) -> None:
+def test_embedded_stores(tmp_path: Path, tenants: Iterator[str], figures: Figures) -> None:
     # Both sides are bound by the processor and take turns at the interpreter: no gain is claimed.
     with open_memory(tmp_path, embedder="generated", dimension=DIMENSION) as memory:
-        compared(memory, "Both stores embedded", tenants)
+        compared(memory, "Both stores embedded", tenants, figures)
 
 
 @pytest.mark.benchmark
 def test_stores_that_are_waited_for(
-    tmp_path: Path, tenants: Iterator[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    tenants: Iterator[str],
+    monkeypatch: pytest.MonkeyPatch,
+    figures: Figures,
 ) -> None:
     for store in (EdgeVectors, SqliteGraph):
         replace = store.replace
@@ -137,17 +143,20 @@ def test_stores_that_are_waited_for(
 
         monkeypatch.setattr(store, "replace", later)
     with open_memory(tmp_path, embedder="generated", dimension=DIMENSION) as memory:
-        seconds = compared(memory, f"Both embedded, each {WAIT_S} s away", tenants)
+        seconds = compared(memory, f"Both embedded, each {WAIT_S} s away", tenants, figures)
     assert min(seconds["at once"]) < min(seconds["in turn"])
 
 
 @pytest.mark.benchmark
 def test_the_graph_in_neo4j(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, tenants: Iterator[str]
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    tenants: Iterator[str],
+    figures: Figures,
 ) -> None:
     uri = shared_server(tmp_path_factory).uri
     servers = Servers(neo4j_uri=uri, neo4j_password=PASSWORD)
     with open_memory(
         tmp_path, embedder="generated", dimension=DIMENSION, servers=servers
     ) as memory:
-        compared(memory, "Vectors embedded, the graph in Neo4j", tenants)
+        compared(memory, "Vectors embedded, the graph in Neo4j", tenants, figures)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.measure import interleave
 
 pytestmark = pytest.mark.benchmark
 
 
-def test_help_costs_at_most_twice_the_import_of_typer_and_rich() -> None:
+def test_help_costs_at_most_twice_the_import_of_typer_and_rich(figures: Figures) -> None:
     autointel = str(Path(sys.executable).with_name("autointel"))
 
     def succeeds(*command: str) -> bool:
@@ -29,7 +29,9 @@ def test_help_costs_at_most_twice_the_import_of_typer_and_rich() -> None:
         },
         rounds=9,
     )
-    show("Start-up", seconds)
+    ratio = figures.compare(
+        "Start-up", seconds, ours="autointel --help", against="python -c 'import typer, rich'"
+    )
     assert all(all(values) for values in succeeded.values())
-    base, ours = (statistics.median(values) for values in seconds.values())
-    assert ours <= 2 * base
+    assert ratio is not None
+    assert ratio.value <= 2

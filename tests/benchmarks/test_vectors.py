@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.benchmarks.measure import interleave, show
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.measure import interleave
 from ultimate_discord_intelligence_bot.memory.drivers import edge
 from ultimate_discord_intelligence_bot.memory.drivers.edge import EdgeVectors
 from ultimate_discord_intelligence_bot.memory.ports import Where
@@ -79,7 +80,9 @@ def opened(folder: Path) -> Iterator[EdgeVectors]:
 
 
 @pytest.mark.benchmark
-def test_batched_writes_against_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batched_writes_against_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures
+) -> None:
     rows, query = unit_rows(WRITTEN, 0), unit_rows(1, 1)
     [question] = texts(1, 2)
     tenants = [recording(0, WRITTEN, f"tenant-{number}") for number in range(2 * ROUNDS)]
@@ -103,7 +106,7 @@ def test_batched_writes_against_one_by_one(tmp_path: Path, monkeypatch: pytest.M
         sides = {"batched": lambda: write(256), "one by one": lambda: write(1)}
         seconds, written = interleave(sides, rounds=ROUNDS)
         answers = {name: [answer(tenant) for tenant in some] for name, some in written.items()}
-    show(f"{WRITTEN:,} records written to an embedded store", seconds)
+    figures.compare(f"{WRITTEN:,} records written to an embedded store", seconds)
     assert answers["batched"] == answers["one by one"]
     assert len(answers["batched"][0]) == WRITTEN
     assert min(seconds["one by one"]) > min(seconds["batched"])
@@ -112,7 +115,7 @@ def test_batched_writes_against_one_by_one(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.benchmark
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("size", sizes())
-def test_a_hybrid_question_as_the_memory_grows(tmp_path: Path, size: int) -> None:
+def test_a_hybrid_question_as_the_memory_grows(tmp_path: Path, size: int, figures: Figures) -> None:
     vectors, asked = unit_rows(QUESTIONS, 1), texts(QUESTIONS, 2_000_000)
     where = Where("local")
     with opened(tmp_path / "vectors") as store:
@@ -144,9 +147,10 @@ def test_a_hybrid_question_as_the_memory_grows(tmp_path: Path, size: int) -> Non
     p50, p99 = np.percentile(seconds, (50, 99)) * 1000
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     disk = sum(file.stat().st_blocks * 512 for file in (tmp_path).rglob("*") if file.is_file())
-    print(
-        f"\n{size:>9,} records: hybrid p50 {p50:.1f} ms, p99 {p99:.1f} ms; "
-        f"{batched * 1000:.1f} ms each in a batch of {QUESTIONS}; "
-        f"written at {size / filled:,.0f}/s; "
-        f"at most {resident} MB resident, {disk >> 20} MB on disk"
-    )
+    of = f"{size:,} records"
+    figures.note(f"{of}: hybrid question, median", p50, "ms")
+    figures.note(f"{of}: hybrid question, 99th percentile", p99, "ms")
+    figures.note(f"{of}: each of a batch of {QUESTIONS}", batched * 1000, "ms")
+    figures.note(f"{of}: written", size / filled, "a second")
+    figures.note(f"{of}: resident at most", resident, "MB")
+    figures.note(f"{of}: on disk", disk >> 20, "MB")

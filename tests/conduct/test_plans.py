@@ -95,3 +95,13 @@ def test_the_critical_path_is_the_slowest_stage_of_each_wave() -> None:
     assert standard.critical_path(seconds) == 10.0
     sequential = plan(Depth.STANDARD, Flags(analysis=False, memory_ops=False))
     assert sequential.critical_path(seconds) == 13.0
+
+
+def test_without_waves_the_critical_path_is_the_longest_chain_of_stages_that_read_one_another() -> (
+    None
+):
+    standard = plan(Depth.STANDARD, Flags())
+    seconds = dict.fromkeys(standard.names, 1.0) | {"claims": 3.0, "sentiment": 5.0}
+    # acquisition, transcription, embedding, claims, key_points, summary, briefing
+    assert standard.critical_path(seconds, pipelined=True) == 9.0
+    assert standard.critical_path(seconds | {"sentiment": 9.0}, pipelined=True) == 13.0

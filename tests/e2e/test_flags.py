@@ -19,8 +19,14 @@ FLAGS = (
     "ENABLE_PARALLEL_ANALYSIS",
     "ENABLE_PARALLEL_FACT_CHECKING",
     "ENABLE_PARALLEL_MEMORY_OPS",
+    "ENABLE_PIPELINED_RUN",
 )
-SETTINGS = [dict(zip(FLAGS, values, strict=True)) for values in itertools.product((1, 0), repeat=4)]
+SETTINGS = [
+    dict(zip(FLAGS, values, strict=True))
+    for values in itertools.product((1, 0), repeat=5)
+    # The master switch turns everything off: once is enough to see that it does.
+    if values != (0, *values[1:4], 1) or not any(values[1:4])
+]
 
 
 def _name(flags: dict[str, int]) -> str:

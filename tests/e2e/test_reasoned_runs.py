@@ -69,12 +69,13 @@ def test_specialists_of_every_depth_reason_with_the_model_whatever_the_flags(
     at_once, server.most = server.most, 0
     alone = reasoned(fresh_copy("alone"), debate, depth, server, ENABLE_PARALLEL_AUTOINTEL=False)
     assert server.most == 1
+    piped = reasoned(fresh_copy("piped"), debate, depth, server, ENABLE_PIPELINED_RUN=True)
 
-    assert together.status == alone.status == "complete"
+    assert together.status == alone.status == piped.status == "complete"
     report = content(together)
-    assert content(alone) == report
-    assert together.spent == alone.spent
-    assert together.spent.calls == len(server.seen) / 2
+    assert content(alone) == content(piped) == report
+    assert together.spent == alone.spent == piped.spent
+    assert together.spent.calls == len(server.seen) / 3
     assert together.spent.dollars > 0
     assert at_once > 1 or depth == "standard"
     order = list(Depth)

@@ -14,7 +14,7 @@ from tests.media import make_voice
 from tests.web import Web, serve
 from ultimate_discord_intelligence_bot import transcription
 from ultimate_discord_intelligence_bot.models.media import Growing
-from ultimate_discord_intelligence_bot.settings import Depth, Settings
+from ultimate_discord_intelligence_bot.settings import Depth
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     paths: list[Path] = []
     listen = transcription.listen
 
-    def noted(growing: Growing, settings: Settings) -> transcription.Listening:
+    def noted(growing: Growing, *rest: Any) -> transcription.Listening:
         paths.append(growing.path)
-        return listen(growing, settings)
+        return listen(growing, *rest)
 
     monkeypatch.setattr(transcription, "listen", noted)
     return paths
@@ -57,8 +57,10 @@ def test_every_depth_gives_the_same_report_with_and_without_it(
     listened: list[int] = []
     for name, flags in (
         ("streamed", {}),
+        ("pipelined", {"ENABLE_PIPELINED_RUN": 1}),
+        ("pipelined afterwards", {"ENABLE_PIPELINED_RUN": 1, "ENABLE_STREAMED_TRANSCRIPTION": 0}),
         ("afterwards", {"ENABLE_STREAMED_TRANSCRIPTION": 0}),
-        ("sequential", {"ENABLE_PARALLEL_AUTOINTEL": 0}),
+        ("sequential", {"ENABLE_PARALLEL_AUTOINTEL": 0, "ENABLE_PIPELINED_RUN": 1}),
     ):
         begun.clear()
         result = execute(
@@ -71,9 +73,9 @@ def test_every_depth_gives_the_same_report_with_and_without_it(
         assert result.status == "complete", (result.error, result.missing)
         reports.append(content(result))
         listened.append(len(begun))
-    assert reports[0] == reports[1] == reports[2]
+    assert all(report == reports[0] for report in reports)
     assert reports[0]["transcript"]["origin"] == "speech recognition"
-    assert listened == [1, 0, 0]
+    assert listened == [1, 1, 0, 0, 0]
 
 
 def test_nothing_is_listened_to_twice(

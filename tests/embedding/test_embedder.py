@@ -8,6 +8,7 @@ import sys
 import threading
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ultimate_discord_intelligence_bot.embedding import Embedder, load_embedder
+from ultimate_discord_intelligence_bot.embedding.embedder import PIECES
+from ultimate_discord_intelligence_bot.machine import watch
 
 SENTENCES = [
     "Rents in the capital have doubled since 2010.",
@@ -90,6 +93,27 @@ def test_more_texts_than_a_batch_keep_their_order(embedder: Embedder) -> None:
     vectors = embedder.encode(texts)
 
     np.testing.assert_allclose(vectors[41], embedder.encode([texts[41]])[0], atol=1e-5)
+
+
+def test_short_of_memory_it_reads_less_at_once_and_says_the_same(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [" and".join(["the grid is old"] * (1 + n % 60)) + str(n) for n in range(120)]
+    run, pieces = embedder._run, list[int]()
+
+    def counted(windows: list[list[int]], *rest: Any) -> Any:
+        pieces.append(len(windows) * max(map(len, windows)))
+        return run(windows, *rest)
+
+    monkeypatch.setattr(embedder, "_run", counted)
+    plenty, most = embedder.encode(texts), max(pieces)
+    pieces.clear()
+    monkeypatch.setattr(watch, "is_short", lambda: True)
+    scarce = embedder.encode(texts)
+
+    assert PIECES // 2 < most <= PIECES
+    assert max(pieces) <= PIECES // 4
+    assert np.abs(plenty - scarce).max() < 1e-5
 
 
 def test_the_same_texts_give_the_same_bits(embedder: Embedder) -> None:

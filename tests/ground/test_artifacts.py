@@ -26,6 +26,7 @@ from obstore.store import MemoryStore
 from tests.s3_server import S3_MARKS, S3Server, s3_server
 from ultimate_discord_intelligence_bot.acquisition.fingerprint import file_hash
 from ultimate_discord_intelligence_bot.bucket import Bucket
+from ultimate_discord_intelligence_bot.critical_path import Profile
 from ultimate_discord_intelligence_bot.errors import (
     ArtifactsUnreachable,
     SettingsError,
@@ -40,7 +41,7 @@ from ultimate_discord_intelligence_bot.models.media import (
     Source,
 )
 from ultimate_discord_intelligence_bot.models.transcript import Segment, Transcript
-from ultimate_discord_intelligence_bot.runs import ArtifactStore, Run
+from ultimate_discord_intelligence_bot.runs import ArtifactStore, Run, find_profile
 from ultimate_discord_intelligence_bot.settings import Depth, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -396,6 +397,27 @@ class TestFiles:
         assert two.speaker_names == {"A": "Ada"}
         two.name_speakers({"A": "Alan"})
         assert one.speaker_names == {"A": "Alan"}
+
+    def test_the_times_of_a_run_are_found_by_a_machine_that_did_not_do_it(
+        self, machine: Callable[..., Settings]
+    ) -> None:
+        one, two = machine("one"), machine("two")
+        run = run_on(one)
+        times = Profile(
+            run_id=run.id,
+            tenant=run.tenant,
+            input=run.locator.value,
+            depth=run.depth,
+            status="failed",
+            ended_at=datetime(2026, 1, 1, tzinfo=UTC),
+            seconds=1.0,
+            spans=(),
+        )
+        run.leave_profile(times)
+        assert find_profile(two, run.id, run.depth) == times
+        later = times.model_copy(update={"ended_at": datetime(2026, 1, 2, tzinfo=UTC)})
+        run_on(two).leave_profile(later)
+        assert find_profile(one, run.id) == later
 
     async def test_a_briefing_is_published(
         self, machine: Callable[..., Settings], s3: S3Server, tmp_path: Path

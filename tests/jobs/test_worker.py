@@ -62,6 +62,24 @@ def test_a_job_ends_complete_with_every_stage_as_a_step(
     assert all(step.artifact for step in steps)
 
 
+def test_a_job_without_barriers_ends_with_the_same_steps_and_the_same_report(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path, steps, reports = talk(tmp_path, "bees"), [], []
+    for piped in (True, False):
+        folder = tmp_path / f"data-{piped}"
+        own = settings.model_copy(update={"data_dir": folder, "enable_pipelined_run": piped})
+        with Board(own) as board, Worker(own):
+            job_id = put(board, path, depth="experimental")
+            [view] = wait_for(board, all_ended)
+            assert view.status == "complete", view.error
+            steps.append([(step.stage, step.status) for step in board.stages(job_id)])
+            reports.append(report_of(view))
+    assert [stage for stage, _ in steps[0]] == list(plan(Depth.EXPERIMENTAL, Flags()).names)
+    assert steps[0] == steps[1]
+    assert reports[0] == reports[1]
+
+
 def test_a_job_that_fails_says_why_and_can_be_tried_again(
     board: Board, settings: Settings, tmp_path: Path
 ) -> None:
@@ -116,9 +134,17 @@ def test_a_process_has_one_worker(settings: Settings) -> None:
         pass
 
 
+@pytest.mark.parametrize("pipelined", ["false", "true"])
 def test_a_job_of_a_killed_worker_goes_on_where_it_was(
-    board: Board, settings: Settings, log: Path, workers: Start, tmp_path: Path
+    pipelined: str,
+    board: Board,
+    settings: Settings,
+    log: Path,
+    workers: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("ENABLE_PIPELINED_RUN", pipelined)
     put(board, talk(tmp_path, "bees"), depth="deep")
     first = workers()
     until_a_stage_is_done(log)
@@ -154,9 +180,11 @@ def test_a_job_that_kills_its_workers_is_parked_and_stops_nobody(
     assert len(died) == 3
 
 
+@pytest.mark.parametrize("pipelined", [False, True])
 def test_cancelling_stops_a_download_within_two_seconds(
-    board: Board, settings: Settings, tmp_path: Path
+    pipelined: bool, board: Board, settings: Settings, tmp_path: Path
 ) -> None:
+    settings = settings.model_copy(update={"enable_pipelined_run": pipelined})
     with serve(tmp_path) as web, Worker(settings):
         job = job_of(f"{web.url}/slow.mp3").model_copy(update={"files": False})
         job_id = board.put(job, "b-slow")

@@ -23,7 +23,7 @@ from ultimate_discord_intelligence_bot.settings import load_settings
 
 
 def main(log: Path, concurrency: int, queues: list[str]) -> None:
-    configure_logging("error")
+    configure_logging(load_settings(AUTOINTEL_LOG_LEVEL="error"))
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     events = EventStream()

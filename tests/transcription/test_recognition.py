@@ -35,8 +35,11 @@ from ultimate_discord_intelligence_bot.models.transcript import Transcript
 from ultimate_discord_intelligence_bot.settings import Settings
 from ultimate_discord_intelligence_bot.transcription import recognition, worker
 from ultimate_discord_intelligence_bot.transcription.recognition import (
+    Heard,
     Listening,
+    TellHeard,
     engine,
+    keep_quiet,
     listen,
     recognise,
 )
@@ -200,6 +203,17 @@ def test_the_process_reaches_nothing_outside(event: str) -> None:
     worker.refuse("open", ())
 
 
+async def test_sentences_are_told_while_the_rest_is_listened_to(
+    long_voice: Path, settings: Settings
+) -> None:
+    told: list[Heard] = []
+    found = await recognise(acquisition(long_voice), settings, silent, tell_heard=told.append)
+    texts = [text for part in told for text in part.texts]
+    assert texts == SENTENCES[:1]
+    assert [segment.text for segment in found.segments] == SENTENCES
+    assert {part.language for part in told} == {"en"}
+
+
 # -- which engine -------------------------------------------------------------------------------
 
 
@@ -259,9 +273,9 @@ def test_another_engine_has_another_name(settings: Settings, tmp_path: Path) -> 
 
 @asynccontextmanager
 async def listening_to(
-    path: Path, settings: Settings, title: str = "Talk"
+    path: Path, settings: Settings, title: str = "Talk", tell: TellHeard = keep_quiet
 ) -> AsyncIterator[Listening]:
-    listening = listen(Growing(path=path, title=title), settings)
+    listening = listen(Growing(path=path, title=title), settings, tell)
     try:
         yield listening
     finally:
@@ -299,7 +313,8 @@ async def test_recognition_takes_what_was_heard_already(
 ) -> None:
     part = tmp_path / "download.mp3.part"
     part.touch()
-    async with listening_to(part, settings) as listening:
+    heard: list[Heard] = []
+    async with listening_to(part, settings, tell=heard.append) as listening:
         whole = await grow(part, voice.read_bytes())
         (pid,) = children()
         seen: set[int] = set()
@@ -308,6 +323,7 @@ async def test_recognition_takes_what_was_heard_already(
         )
         assert seen <= {pid}
         assert [segment.text for segment in found.segments] == SENTENCES
+        assert heard == [Heard((SENTENCES[0],), "en")]
         assert not children()
 
 

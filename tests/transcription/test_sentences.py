@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ultimate_discord_intelligence_bot.models.transcript import Segment
 from ultimate_discord_intelligence_bot.transcription.cue import Cue, in_order
-from ultimate_discord_intelligence_bot.transcription.sentences import segments
+from ultimate_discord_intelligence_bot.transcription.sentences import (
+    complete_sentences,
+    segments,
+)
 
 
 def texts(*cues: Cue) -> list[str]:
@@ -128,3 +133,44 @@ def test_segments_are_segmented_already(cues: list[Cue]) -> None:
 @given(_CUES)
 def test_no_segment_is_longer_than_a_long_sentence(cues: list[Cue]) -> None:
     assert all(len(segment.text.split()) <= 75 for segment in segments(cues))
+
+
+def spoken(words: str, start: float = 0.0) -> list[Cue]:
+    """A word every half second."""
+    return [Cue(start + i / 2, start + i / 2 + 0.4, word) for i, word in enumerate(words.split())]
+
+
+def test_a_sentence_is_complete_when_the_next_has_begun() -> None:
+    told, rest = complete_sentences(spoken("One. Two and three. Four and"))
+    assert told == ["One.", "Two and three."]
+    assert rest == spoken("Four and", 2.0)
+    told, rest = complete_sentences([*rest, *spoken("five. Six", 3.0)])
+    assert (told, [cue.text for cue in rest]) == (["Four and five."], ["Six"])
+
+
+def test_before_a_word_is_said_no_sentence_is_complete() -> None:
+    assert complete_sentences([]) == ([], [])
+
+
+def test_a_cue_in_which_a_sentence_begins_is_kept_whole() -> None:
+    told, rest = complete_sentences([Cue(0, 4, "One and two."), Cue(4, 8, "Three. Four")])
+    assert told == ["One and two.", "Three."]
+    assert [cue.text for cue in rest] == ["Three. Four"]
+
+
+def test_scripts_without_spaces_have_sentences_too() -> None:
+    told, rest = complete_sentences([Cue(0, 2, "月は石です。"), Cue(2, 4, "誰も知らない。")])
+    assert told == ["月は石です。"]
+    assert [cue.text for cue in rest] == ["誰も知らない。"]
+
+
+@given(_TEXT.map(lambda text: spoken(text)), st.lists(st.integers(1, 12), max_size=40))
+def test_no_word_is_lost_or_doubled_however_they_come(words: list[Cue], sizes: list[int]) -> None:
+    heard: list[str] = []
+    rest: list[Cue] = []
+    coming = iter(words)
+    for size in (*sizes, len(words)):
+        told, rest = complete_sentences([*rest, *islice(coming, size)])
+        heard += told
+    heard += [segment.text for segment in segments(rest)]
+    assert " ".join(heard).split() == [cue.text for cue in words]

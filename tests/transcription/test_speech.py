@@ -218,3 +218,22 @@ def test_no_word_is_lost_where_its_time_is_missing() -> None:
     segment = SimpleNamespace(start=0.5, end=2.0, text=" The moon", words=words)
     (cue,) = _spoken_words(segment, 10.0)
     assert (cue.start, cue.end, cue.text) == (10.5, 12.0, "The moon")
+
+
+def test_sentences_are_told_from_block_to_block(
+    settings: Settings, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentences = ["The moon is made of rock.", "Nobody has found any cheese there.", "It is."]
+    said = iter(sentences)
+
+    def recognise(self: Whisper, block: Block, language: str | None) -> tuple[Iterator[Any], str]:
+        first, last = block.speech[0][0], block.speech[-1][1]
+        return iter([heard(first, last, next(said))]), "en"
+
+    monkeypatch.setattr(Whisper, "recognise", recognise)
+    monkeypatch.setattr(speech, "blocks", lambda sound: blocks(sound, 65.0))
+    told: list[list[str]] = []
+    listener = Listener(settings, (), silent, lambda texts, language: told.append(texts))
+    found = listener.transcript(samples_of(talk), 130.0, "talk")
+    assert told == [[sentence] for sentence in sentences[:2]]
+    assert [segment.text for segment in found.segments] == sentences

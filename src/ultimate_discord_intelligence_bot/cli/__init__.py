@@ -279,6 +279,24 @@ def speakers_command(
     raise typer.Exit(speakers(run, names or [], reset=reset, as_json=json))
 
 
+@app.command("profile")
+def profile_command(
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="The link or file, or the id of its run or its job."),
+    ],
+    depth: Annotated[
+        Literal["standard", "deep", "comprehensive", "experimental"] | None,
+        typer.Option(help="By default the one that was run last.", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object, on stdout.")] = False,
+) -> None:
+    """Show why a run took as long as it did: who waited for whom, what would shorten it."""
+    from .profile import profile
+
+    raise typer.Exit(profile(run, depth, as_json=json))
+
+
 @app.command("search")
 def search_command(
     words: Annotated[str, typer.Argument(help="What to look for, in your own words.")],

@@ -40,7 +40,7 @@ def restore(folder: Path, *, as_json: bool) -> int:
 
 def _settings() -> Settings:
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings)
     return settings
 
 

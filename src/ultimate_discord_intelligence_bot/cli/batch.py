@@ -55,7 +55,7 @@ def batch(request: Request, *, as_json: bool) -> int:
     """Put the links of a list up and do them; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         with Board(settings) as board:
             found = _batch(request, settings)
             _tell(found)

@@ -74,7 +74,7 @@ def timeline(name: str, *, limit: int, as_json: bool) -> int:
 
 def _settings() -> Settings:
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings)
     return settings
 
 

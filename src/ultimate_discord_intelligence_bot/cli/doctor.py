@@ -22,6 +22,7 @@ from ..errors import AutointelError, SettingsError, storage_error
 from ..jobs.board import Board
 from ..jobs.database import is_local
 from ..llm import open_model
+from ..observability import configure_logging
 from ..settings import Settings, load_settings
 from ..stages import memory_for
 from ..transcription.weights import choose, usual_model
@@ -71,6 +72,7 @@ def _examine() -> Iterator[Finding]:
     except SettingsError as error:
         yield Finding("settings", "failed", error.message, error.remedy)
         return
+    configure_logging(settings)
     yield Finding("settings", "ok", f"depth {settings.depth}, tenant {settings.tenant}")
     for name, check in _CHECKS.items():
         try:
@@ -101,6 +103,13 @@ def _data_folder(settings: Settings) -> Finding:
     if free < _ENOUGH_FREE:
         return Finding("data folder", "warning", detail, "Free some space before long recordings.")
     return Finding("data folder", "ok", detail)
+
+
+def _discord(settings: Settings) -> Finding:
+    if settings.discord_token is None:
+        return Finding("discord bot", "ok", "none (DISCORD_BOT_TOKEN is not set)")
+    quotas = f"{settings.discord_user_quota} a member, {settings.discord_guild_quota} a server"
+    return Finding("discord bot", "ok", f"there is a token; within 24 hours {quotas}")
 
 
 def _memory(settings: Settings) -> Finding:
@@ -193,5 +202,6 @@ _CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "deno": _javascript,
     "language model": _language_model,
     "evidence": _evidence,
+    "discord bot": _discord,
 }
 _OPTIONAL = {"speech model", "deno", "language model", "evidence"}

@@ -65,7 +65,7 @@ def _figure(value: float | None) -> str:
 def evaluate(task: str, file: Path, *, as_json: bool) -> int:
     """Score a labelled file and print the figures; returns the exit code."""
     with orderly_exit():
-        configure_logging(load_settings().log_level)
+        configure_logging(load_settings())
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),

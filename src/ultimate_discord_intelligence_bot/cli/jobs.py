@@ -99,7 +99,7 @@ def prune(days: int | None, *, as_json: bool) -> int:
 
 def _settings() -> Settings:
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings)
     return settings
 
 

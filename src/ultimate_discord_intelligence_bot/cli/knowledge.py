@@ -24,7 +24,7 @@ def add_documents(paths: Sequence[Path], *, as_json: bool) -> int:
     """Take files and folders into the library; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         addition = asyncio.run(_add(paths, settings))
         if as_json:
             print(json.dumps(addition.model_dump(mode="json"), indent=1))  # noqa: T201
@@ -49,7 +49,7 @@ def list_documents(*, as_json: bool) -> int:
     """Print every document of the library; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         with open_library(settings.data_dir, settings.tenant) as library:
             documents = library.documents()
         if as_json:
@@ -65,7 +65,7 @@ def remove_documents(names: Sequence[str], *, as_json: bool) -> int:
     """Forget documents by path or id; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         with open_library(settings.data_dir, settings.tenant) as library:
             gone = [document for name in names for document in library.remove(name)]
         if as_json:

@@ -179,7 +179,7 @@ def forget(name: str, *, speaker: bool, as_json: bool) -> int:
 
 def _settings() -> Settings:
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings)
     return settings
 
 

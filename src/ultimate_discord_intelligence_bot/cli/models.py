@@ -36,7 +36,7 @@ def fetch_model(name: str | None) -> int:
     """Bring a speech model to this machine, by default the one of the settings."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         wanted = name or usual_model(settings)
         with stderr.status(f"fetching {escape(wanted)}") as status:
             folder = asyncio.run(
@@ -54,7 +54,7 @@ def list_models(*, as_json: bool) -> int:
     """Print every speech model that can be fetched; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         models = _models(settings)
         if as_json:
             print(json.dumps([asdict(model) for model in models], indent=1))  # noqa: T201

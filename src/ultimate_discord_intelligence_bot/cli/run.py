@@ -49,7 +49,7 @@ def run(inputs: Sequence[str], request: Request, *, as_json: bool) -> int:
     """Analyse every input in turn; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         if request.estimate:
             return _estimate(inputs, request, settings, as_json=as_json)
         codes = []

@@ -27,7 +27,7 @@ def search(question: Question, *, as_json: bool) -> int:
     """Print the passages that fit a question best; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         found, recordings = asyncio.run(_search(settings, question.understood()))
         if as_json:
             _print_json(found, with_context=bool(question.context))

@@ -41,7 +41,7 @@ def speakers(name: str, assignments: Sequence[str], *, reset: bool, as_json: boo
     """Print the speakers of a run, or name them and renew its briefing; returns the exit code."""
     with orderly_exit():
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         card = _card(settings, name)
         # As it was done before, so that what is done is found again.
         now = settings.model_dump(include=OF_THE_MOMENT)

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from ..briefing.wording import counted
 from ..errors import SettingsError
@@ -13,7 +14,11 @@ from ..jobs.database import QUEUES
 from ..jobs.worker import Worker
 from ..observability import configure_logging
 from ..settings import load_settings
+from .monitoring import monitored
 from .terminal import Exit, orderly_exit, stderr
+
+if TYPE_CHECKING:
+    from ..monitor import Check
 
 
 def worker(queues: Sequence[str], *, concurrency: int | None, patience: int) -> int:
@@ -25,14 +30,19 @@ def worker(queues: Sequence[str], *, concurrency: int | None, patience: int) -> 
                 f"There are {' and '.join(QUEUES)}.",
             )
         settings = load_settings()
-        configure_logging(settings.log_level)
+        configure_logging(settings)
         told = _signals()
-        here = Worker(settings, queues=queues, concurrency=concurrency)
-        many = counted(concurrency or settings.concurrent_runs, "job")
-        stderr.print(f"Worker {here.name}: up to {many} of {', '.join(queues)}. Ctrl-C ends it.")
-        told.wait()
-        stderr.print("Taking nothing new; what has begun is finished. Once more ends at once.")
-        here.close(patience)
+        checks: dict[str, Check] = {}
+        with monitored(settings, checks):
+            here = Worker(settings, queues=queues, concurrency=concurrency)
+            checks.update(lease=here.lease_problem, queue=here.queue_problem)
+            many = counted(here.concurrency, "job")
+            stderr.print(
+                f"Worker {here.name}: up to {many} of {', '.join(queues)}. Ctrl-C ends it."
+            )
+            told.wait()
+            stderr.print("Taking nothing new; what has begun is finished. Once more ends at once.")
+            here.close(patience)
         stderr.print("Ended.")
         return Exit.COMPLETE
 

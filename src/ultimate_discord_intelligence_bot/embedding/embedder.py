@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import Progress, silent
+from ..machine import cores, watch
 from .branch import Branch
 from .session import open_session, run_to
 
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 BATCH = 32
+PIECES = 1024
+"""Windows, and word pieces in them, that are read together: the memory goes with the pieces, and
+more of them are not read faster."""
+
 MOST_WINDOWS = 16
 
 _VECTORS, _HIDDEN = "vectors", "hidden"
 
 _loading = threading.Lock()
+
+_turns = threading.Semaphore(max(1, cores() // 4))
+"""A batch uses several cores; more of them at once take memory and are not faster."""
 
 
 class Embedder:
@@ -100,14 +108,16 @@ class Embedder:
         np.add.at(whole[:, 0], owners, lengths)
         sums: dict[str, Floats] = {}
         order = np.argsort(-lengths, kind="stable")
-        for begin in range(0, len(order), BATCH):
-            chosen = order[begin : begin + BATCH]
-            found = self._run([windows[i] for i in chosen], branches, vectors)
+        done = 0
+        while done < len(order):
+            chosen = order[done : done + _at_once(int(lengths[order[done]]))]
+            with _turns:
+                found = self._run([windows[i] for i in chosen], branches, vectors)
             for name, rows in found.items():
                 if name not in sums:
                     sums[name] = np.zeros((len(texts), rows.shape[1]), np.float32)
                 np.add.at(sums[name], owners[chosen], rows * lengths[chosen, None])
-            done = min(begin + BATCH, len(order))
+            done += len(chosen)
             progress(done / len(order), f"{done} of {len(order)} passages")
         return sums, whole
 
@@ -142,6 +152,12 @@ class Embedder:
         for branch in branches:
             found |= branch.read(hidden, mask)
         return found
+
+
+def _at_once(longest: int) -> int:
+    """Windows of at most so many pieces that are read together: fewer while memory is short."""
+    pieces = PIECES // 4 if watch.is_short() else PIECES
+    return max(1, min(BATCH, pieces // longest))
 
 
 def _spread(begins: range) -> list[int]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from ..machine import cores
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -15,6 +18,8 @@ def open_session(model: bytes) -> InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    if cores() < (os.cpu_count() or 1):  # it knows no limits of containers
+        options.intra_op_num_threads = cores()
     # Idle threads must sleep, not spin: other stages want the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -32,6 +32,7 @@ from ..errors import (
     storage_error,
 )
 from ..events import EventStream
+from ..machine import cores, memory, sensible_runs, watch
 from ..models.media import Acquisition
 from ..models.transcript import Transcript
 from ..plans import EVERY_STAGE
@@ -44,6 +45,7 @@ from .lease import Leases, open_leases
 from .progress import Gauge, Panel
 
 if TYPE_CHECKING:
+    from dbos import Queue
     from dbos._sys_db import WorkflowStatus
 
 TRIES = 3
@@ -57,6 +59,8 @@ _GRACE_S = 6.0
 restarted has forgotten every lock, and its holders take them again."""
 
 _POLL_S = 0.2
+_SILENT_S = 30.0
+"""A worker that has not swept for so long cannot reach its database, or hangs."""
 _TIDY_S = 3600.0
 
 log = structlog.get_logger(__name__)
@@ -72,6 +76,9 @@ class Worker(Closing):
         events: receives the progress of all runs.
         queues: from which jobs are taken.
         concurrency: how many jobs are done at the same time; by default as the settings say.
+
+    Attributes:
+        concurrency: that number; while memory is short, nothing is begun beside what goes on.
 
     Raises:
         JobsUnreachable: the database cannot be had.
@@ -95,8 +102,13 @@ class Worker(Closing):
         self._hands_over = settings.gpu_queue and GPU not in queues
         self._ended = threading.Event()
         self._leaving = False
+        self._short = False
         self._suspects: dict[str, float] = {}
-        self._leases, self._panel = self._launch(queues, concurrency or settings.concurrent_runs)
+        self._queues = tuple(queues)
+        self._leased, self._swept = True, time.monotonic()
+        watch.keep_to(settings.memory_mb)
+        self.concurrency = concurrency or concurrent_runs(settings)
+        self._leases, self._panel = self._launch(queues)
         _here = self
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         self._sweeper.start()
@@ -118,6 +130,21 @@ class Worker(Closing):
         self._panel.close()
         self._leases.close()
         _here = None
+
+    def lease_problem(self) -> str | None:
+        """Why others may take this worker for dead; None when they do not. Answers at once."""
+        silent = time.monotonic() - self._swept
+        if silent > _SILENT_S:
+            return f"The lease was last renewed {silent:.0f} s ago."
+        return None if self._leased else "Another process holds the lease of this worker."
+
+    def queue_problem(self) -> str | None:
+        """Why this worker takes nothing from its queues; None when it does. Answers at once."""
+        if self._leaving:
+            return "The worker is ending and takes nothing new."
+        alive = {thread.name for thread in threading.enumerate()}
+        idle = [queue for queue in self._queues if f"queue-worker-{queue}" not in alive]
+        return f"Nobody asks the queue {' and '.join(idle)}." if idle else None
 
     async def conduct(self, job_id: str, job: Job, steps: dict[str, StepReservation]) -> Outcome:
         """Do a job; every stage is one of its steps.
@@ -207,7 +234,7 @@ class Worker(Closing):
 
     # -- beginning --------------------------------------------------------------------------
 
-    def _launch(self, queues: Collection[str], concurrency: int) -> tuple[Leases, Panel]:
+    def _launch(self, queues: Collection[str]) -> tuple[Leases, Panel]:
         settings = self.settings
         try:
             prepare(settings)
@@ -216,7 +243,7 @@ class Worker(Closing):
                 opened.callback(leases.close)
                 leases.hold()
                 panel = opened.enter_context(Panel(settings, self.name))
-                self._launch_engine(queues, concurrency)
+                self._launch_engine(queues)
                 opened.pop_all()
         except OSError as error:
             raise storage_error(error, settings.data_dir) from error
@@ -225,18 +252,27 @@ class Worker(Closing):
             raise unreachable(settings, error) from error
         return leases, panel
 
-    def _launch_engine(self, queues: Collection[str], concurrency: int) -> None:
+    def _launch_engine(self, queues: Collection[str]) -> None:
         DBOS(config=configuration(self.settings, self.name))
         DBOS.listen_queues([*queues])
         DBOS.launch()
+        _take_at_most(self.room)
         for queue in QUEUES:
             DBOS.register_queue(
                 queue,
-                worker_concurrency=concurrency,
+                worker_concurrency=self.concurrency,
                 partition_concurrency=self.settings.runs_per_host,
                 polling_interval_sec=_POLL_S,
                 on_conflict="always_update",
             )
+
+    def room(self) -> int:
+        """How many jobs of a queue this worker may have now: one, while its memory is short."""
+        short = watch.is_short()
+        if short != self._short:
+            self._short = short
+            log.info("memory_short" if short else "memory_enough", worker=self.name)
+        return 1 if short else self.concurrency
 
     # -- the jobs of the dead -----------------------------------------------------------------
 
@@ -247,9 +283,11 @@ class Worker(Closing):
                 if time.monotonic() - tidied > _TIDY_S:
                     self._tidy()
                     tidied = time.monotonic()
-                if not self._leases.hold():
+                self._leased = self._leases.hold()
+                if not self._leased:
                     log.warning("lease_lost", worker=self.name)
                 self._take_over()
+                self._swept = time.monotonic()
             except dbos_error.DBOSException:
                 # DBOS is destroyed a moment before we are told.
                 if not self._leaving:
@@ -277,6 +315,33 @@ class Worker(Closing):
                 log.info("worker_died", worker=worker)
                 _recover(worker)
                 _adopt([w for w in begun if w.executor_id == worker])
+
+
+def concurrent_runs(settings: Settings) -> int:
+    """How many jobs a worker with these settings does at the same time."""
+    if settings.concurrent_runs is not None:
+        return settings.concurrent_runs
+    return sensible_runs(memory(settings.memory_mb).limit, cores())
+
+
+def _take_at_most(room: Callable[[], int]) -> None:
+    """Let this worker have its own limit, which may change.
+
+    The engine keeps one number for all workers, in the database, and reads it before each look at
+    a queue; the last worker to begin would decide for machines of every size.
+    """
+    from dbos._dbos import _get_dbos_instance
+
+    database = _get_dbos_instance()._sys_db
+    read = database.get_queue
+
+    def get_queue(name: str, **options: Any) -> Queue | None:
+        queue = read(name, **options)
+        if queue is not None and name in QUEUES:
+            queue._worker_concurrency = room()
+        return queue
+
+    setattr(database, "get_queue", get_queue)  # noqa: B010 - a method of this one object
 
 
 def _recover(worker: str) -> None:

@@ -8,12 +8,14 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Literal
 
 import structlog
 
 from ..errors import ModelUnavailable
-from .breaker import Breaker
-from .call import Call, Reply
+from ..events import BreakerEvent, ModelRequest, telemetry
+from .breaker import Breaker, State
+from .call import Call, Reply, Usage
 from .gate import Gate
 from .ledger import Ledger
 from .provider import Failure, OnText, Provider
@@ -35,11 +37,13 @@ class Account:
         stage: of the run, for the accounts.
         owner: whose answers these are, so that all of them can be forgotten; answers are never
             shared between owners.
+        run_id: of the run, for whoever follows what goes on.
     """
 
     ledger: Ledger
     stage: str
     owner: str
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class Gateway:
         self._patience = patience or Patience()
         self._flights: dict[str, _Flight] = {}
         self._trouble = ""
+        self._name = provider.identity.partition("/")[0]
+        self._told_open = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="llm", daemon=True)
         self._thread.start()
@@ -122,6 +128,8 @@ class Gateway:
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        if self._told_open:  # nobody is kept from anything any more
+            telemetry.emit(BreakerEvent(self._name, is_open=False))
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -177,7 +185,7 @@ class Gateway:
         reservation = account.ledger.reserve(call, account.stage)
         used = None
         try:
-            reply = await self._persist(call, on_text)
+            reply = await self._persist(call, account, on_text)
             used = reply.usage
         finally:
             account.ledger.settle(reservation, used)
@@ -185,7 +193,7 @@ class Gateway:
             self._replies.keep(key, account.owner, reply)
         return reply
 
-    async def _persist(self, call: Call, on_text: OnText | None) -> Reply:
+    async def _persist(self, call: Call, account: Account, on_text: OnText | None) -> Reply:
         """Ask until there is an answer, or until our patience is at its end."""
         began: float | None = None
         place = self._gate.queue()
@@ -194,12 +202,17 @@ class Gateway:
                 began = began or time.monotonic()
                 end = began + self._patience.seconds
                 ticket = await self._ticket(end)
+                sent = time.monotonic()
                 try:
                     reply = await self._provider.send(call, on_text)
                 except Failure as failure:
+                    self._tell(
+                        account, "throttled" if failure.throttled else "failed", attempt, sent
+                    )
                     self._trouble = str(failure)
                     passage.refused = failure.throttled
                     (self._breaker.failed if failure.broken else self._breaker.succeeded)(ticket)
+                    self._tell_breaker()
                     pause = self._pause(failure, attempt)
                     if failure.throttled and failure.after:
                         self._gate.pause(failure.after)
@@ -208,15 +221,50 @@ class Gateway:
                     log.info("language_model_retry", reason=str(failure), pause=round(pause, 2))
                 except BaseException as error:
                     cancelled = isinstance(error, asyncio.CancelledError)
+                    self._tell(account, "cancelled" if cancelled else "refused", attempt, sent)
                     (self._breaker.cancelled if cancelled else self._breaker.succeeded)(ticket)
+                    self._tell_breaker()
                     raise
                 else:
+                    self._tell(account, "answered", attempt, sent, reply)
                     self._breaker.succeeded(ticket)
+                    self._tell_breaker()
                     passage.tokens = reply.usage.total or passage.tokens
                     passage.answered = reply.usage.completion
                     return reply
             await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
+
+    def _tell(
+        self,
+        account: Account,
+        outcome: Literal["answered", "throttled", "failed", "refused", "cancelled"],
+        attempt: int,
+        sent: float,
+        reply: Reply | None = None,
+    ) -> None:
+        usage = reply.usage if reply else Usage()
+        telemetry.emit(
+            ModelRequest(
+                run_id=account.run_id,
+                stage=account.stage,
+                provider=self._name,
+                outcome=outcome,
+                attempt=attempt,
+                seconds=time.monotonic() - sent,
+                prompt=usage.prompt,
+                cached=usage.cached,
+                completion=usage.completion,
+                dollars=account.ledger.cost(usage) if reply else None,
+            )
+        )
+
+    def _tell_breaker(self) -> None:
+        """Where it has opened or closed since it was told last."""
+        is_open = self._breaker.state is not State.CLOSED
+        if is_open != self._told_open:
+            self._told_open = is_open
+            telemetry.emit(BreakerEvent(self._name, is_open))
 
     async def _ticket(self, end: float) -> object:
         """Wait until the breaker lets this call through."""

@@ -1,8 +1,8 @@
 """From captions or sound to a transcript of sentence-like segments, and who says them."""
 
 from .diarization import assign, diarize
-from .recognition import Listening, engine, listen
+from .recognition import Heard, Listening, engine, listen
 from .speakers import rename
 from .transcriber import transcribe
 
-__all__ = ["Listening", "assign", "diarize", "engine", "listen", "rename", "transcribe"]
+__all__ = ["Heard", "Listening", "assign", "diarize", "engine", "listen", "rename", "transcribe"]

@@ -6,13 +6,15 @@ Cancelling kills that process at once; a crash of a decoder in it is an error li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
+from ..admission import Place, admitted
+from ..deadline import off_the_clock
 from ..errors import AutointelError, ModelMissing, NoSpeech, TranscriptionError, WorkerDied
 from ..events import Progress
 from ..models.media import Acquisition, Growing, MediaFile, primary_tag
@@ -20,11 +22,29 @@ from ..models.transcript import Transcript
 from ..processes import Child, Message
 from ..settings import Settings
 from .hotwords import terms
-from .weights import choose
+from .weights import ROUGH_MEMORY, choose, memory_for
 
 WORKER = "ultimate_discord_intelligence_bot.transcription.worker"
 
 log = structlog.get_logger(__name__)
+
+
+class Heard(NamedTuple):
+    """Sentences that were recognised while the rest is still listened to; only a foretaste.
+
+    Attributes:
+        language: as far as it is known.
+    """
+
+    texts: tuple[str, ...]
+    language: str | None
+
+
+TellHeard = Callable[[Heard], None]
+
+
+def keep_quiet(_: Heard) -> None:
+    """A ``TellHeard`` for callers that wait for the whole."""
 
 
 class Listening:
@@ -37,10 +57,15 @@ class Listening:
         terms: the hint that the speech model was given.
     """
 
-    def __init__(self, growing: Growing, settings: Settings) -> None:
+    def __init__(
+        self, growing: Growing, settings: Settings, tell_heard: TellHeard = keep_quiet
+    ) -> None:
+        self._tell_heard = tell_heard
         self.terms = terms(growing.title, growing.description)
         self._progress: Progress | None = None
+        self._settings = settings
         self._whole: asyncio.Future[MediaFile] = asyncio.get_running_loop().create_future()
+        self._admitted = asyncio.Event()
         request = _request("listen", growing.path, settings, self.terms)
         self._work = asyncio.create_task(self._listen(request))
 
@@ -61,6 +86,8 @@ class Listening:
         if not self._whole.done():
             self._whole.set_result(media)
         try:
+            with off_the_clock():
+                await self._begun()
             return await self._work
         except AutointelError as error:
             log.info("listening_given_up", reason=error.message)
@@ -72,11 +99,25 @@ class Listening:
         with suppress(asyncio.CancelledError, AutointelError):
             await self._work
 
+    async def _begun(self) -> None:
+        """Wait until there is memory for it, or it has failed."""
+        begun = asyncio.create_task(self._admitted.wait())
+        try:
+            await asyncio.wait((begun, self._work), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            begun.cancel()
+
     async def _listen(self, request: Message) -> Transcript:
-        async with Child(WORKER, request) as child:
+        need = await asyncio.to_thread(_need, self._settings)
+        with await admitted(need, self._settings, self._pass_on) as place:
+            self._admitted.set()
+            return await self._heard(request, place)
+
+    async def _heard(self, request: Message, place: Place) -> Transcript:
+        async with _at(place, request) as child:
             telling = asyncio.create_task(self._tell(child))
             try:
-                return await _transcript(child, self._pass_on)
+                return await _transcript(child, self._pass_on, self._tell_heard)
             finally:
                 telling.cancel()
 
@@ -89,12 +130,12 @@ class Listening:
             self._progress(fraction, message)
 
 
-def listen(growing: Growing, settings: Settings) -> Listening:
+def listen(growing: Growing, settings: Settings, tell_heard: TellHeard = keep_quiet) -> Listening:
     """Begin to listen to a recording that is still being downloaded; the model is loaded at once.
 
     To be called in a running event loop.
     """
-    return Listening(growing, settings)
+    return Listening(growing, settings, tell_heard)
 
 
 async def recognise(
@@ -102,6 +143,7 @@ async def recognise(
     settings: Settings,
     progress: Progress,
     listening: Listening | None = None,
+    tell_heard: TellHeard = keep_quiet,
 ) -> Transcript:
     """Listen to a recording in a process of its own. Cancelling ends it at once.
 
@@ -110,6 +152,7 @@ async def recognise(
         settings: engine, model, device and language.
         progress: told how far it is, by the time of the recording.
         listening: what was begun while the recording was downloaded; it is ended here.
+        tell_heard: given sentences while the others are still listened to.
 
     Raises:
         NotMedia, NoAudio: the file is damaged or has no sound.
@@ -131,8 +174,12 @@ async def recognise(
     try:
         request = _request("recognise", media.path, settings, hint)
         request["spoken"] = primary_tag(source.language)
-        async with Child(WORKER, request) as child:
-            return await _transcript(child, progress)
+        need = await asyncio.to_thread(_need, settings)
+        with off_the_clock():
+            place = await admitted(need, settings, progress)
+        with place:
+            async with _at(place, request) as child:
+                return await _transcript(child, progress, tell_heard)
     except WorkerDied as error:
         raise WorkerDied(
             f"The process that listened to {media.path.name} was killed or crashed.",
@@ -152,6 +199,22 @@ def engine(settings: Settings) -> str:
     except TranscriptionError:
         return "none"
     return f"{choice.folder} {choice.device} {choice.compute}"
+
+
+def _need(settings: Settings) -> int:
+    """Most bytes of memory that listening may take; where there is no model, nothing much."""
+    try:
+        return memory_for(choose(settings))
+    except (TranscriptionError, OSError):  # the process itself tells better what is wrong
+        return ROUGH_MEMORY
+
+
+@asynccontextmanager
+async def _at(place: Place, request: Message) -> AsyncIterator[Child]:
+    """A process that listens at a place among those at work."""
+    async with Child(WORKER, request) as child:
+        await asyncio.to_thread(place.taken_by, child.pid)
+        yield child
 
 
 async def _finished(
@@ -174,8 +237,15 @@ def _request(task: str, path: Path, settings: Settings, hint: Sequence[str]) -> 
     }
 
 
-async def _transcript(child: Child, progress: Progress) -> Transcript:
+async def _transcript(child: Child, progress: Progress, tell_heard: TellHeard) -> Transcript:
     """Put together what the process says."""
     segments: list[Any] = []
-    rest = await child.result(progress, lambda notice: segments.extend(notice["segments"]))
+
+    def note(notice: Message) -> None:
+        if "heard" in notice:
+            tell_heard(Heard(tuple(notice["heard"]), notice["language"]))
+        else:
+            segments.extend(notice["segments"])
+
+    rest = await child.result(progress, note)
     return Transcript.model_validate({**rest, "segments": segments})

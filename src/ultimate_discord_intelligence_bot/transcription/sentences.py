@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from ..models.transcript import Segment
-from .cue import Cue
+from .cue import Cue, in_order
 from .language import word_count
 
 PAUSE = 2.0
@@ -78,6 +78,19 @@ def segments(cues: Iterable[Cue], pause: float = PAUSE) -> tuple[Segment, ...]:
         )
         for index, part in enumerate(parts)
     )
+
+
+def complete_sentences(cues: Iterable[Cue]) -> tuple[list[str], list[Cue]]:
+    """The sentences that more cues do not go on with, and the cues of the one that they may.
+
+    What follows can still change how text without punctuation is cut.
+    """
+    ordered = in_order(cues)
+    if not ordered:
+        return [], []
+    *complete, last = segments(ordered)
+    texts = [segment.text for segment in complete]
+    return texts, [cue for cue in ordered if round(cue.end, 3) > last.start]
 
 
 def _words(cues: Iterable[Cue]) -> Iterator[_Word]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,9 +13,11 @@ from ..settings import Settings
 from .credibility import Sceptic, without_loops
 from .cue import Cue, in_order
 from .hotwords import hotwords
-from .sentences import segments
+from .sentences import complete_sentences, segments
 from .sound import RATE, Block, Samples, blocks, windows
 from .weights import choose, load
+
+TellTexts = Callable[[list[str], str | None], None]
 
 _BATCH = 16
 """Windows that a GPU works on at once; turbo takes about 6 GB for them."""
@@ -89,10 +91,19 @@ class Listener:
         settings: model, device, language and the longest recording.
         terms: words that may be rare (see ``hotwords``).
         progress: told how far it is, by the time of the recording.
+        tell_heard: given the texts of segments as they come, and the language; what follows may
+            still change the last words, so the transcript may have a few other ones.
     """
 
-    def __init__(self, settings: Settings, terms: Sequence[str], progress: Progress) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        terms: Sequence[str],
+        progress: Progress,
+        tell_heard: TellTexts = lambda texts, language: None,
+    ) -> None:
         self.heard_until = 0.0
+        self._tell_heard = tell_heard
         self._settings = settings
         self._terms = terms
         self._progress = progress
@@ -147,6 +158,7 @@ class Listener:
         language = self._settings.language
         sceptic: Sceptic | None = None
         longest = self._settings.max_duration_hours * 3600
+        rest: list[Cue] = []
         for block in blocks(sound):
             tell(self._progress, block.start, total)
             if block.start > longest:
@@ -156,9 +168,14 @@ class Listener:
                 sceptic = sceptic or Sceptic(whisper.hint)
                 with _explained(whisper.choice.device):
                     heard, language = whisper.recognise(block, language)
-                    told = self._telling(heard, block.start, total)
-                    for segment in sceptic.credible(told, block.speech, block.start):
-                        words += without_loops(_spoken_words(segment, block.start))
+                    coming = self._telling(heard, block.start, total)
+                    for segment in sceptic.credible(coming, block.speech, block.start):
+                        said = without_loops(_spoken_words(segment, block.start))
+                        words += said
+                        rest += said
+                texts, rest = complete_sentences(rest)
+                if texts:
+                    self._tell_heard(texts, language)
             self.heard_until = block.start + len(block.samples) / RATE
         return words, language
 

@@ -16,7 +16,7 @@ from ..settings import Settings
 from .captions import read_captions
 from .language import language_name, language_of, same
 from .quality import Doubt, doubt
-from .recognition import Listening, recognise
+from .recognition import Listening, TellHeard, keep_quiet, recognise
 from .sentences import segments
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,7 @@ async def transcribe(
     settings: Settings,
     progress: Progress,
     listening: Listening | None = None,
+    tell_heard: TellHeard = keep_quiet,
 ) -> Transcript:
     """Turn a recording into sentence-like segments.
 
@@ -57,6 +58,7 @@ async def transcribe(
         progress: told what is going on.
         listening: speech recognition that has begun already; when captions are used, it is left
             alone, and whoever began it should end it.
+        tell_heard: given sentences while the others are still listened to.
 
     Raises:
         BadCaptions: there are only captions, and they cannot be used.
@@ -73,7 +75,7 @@ async def transcribe(
             return _with_makeshift(found.makeshift, found.notes, "There is no sound to listen to.")
         raise found.unreadable or NoSpeech("There is neither sound nor captions.")
     try:
-        heard = await recognise(acquisition, settings, progress, listening)
+        heard = await recognise(acquisition, settings, progress, listening, tell_heard)
     except TranscriptionError as error:
         if found.makeshift:
             return _with_makeshift(found.makeshift, found.notes, error.message)

@@ -7,12 +7,12 @@ is, the best of those is taken and the transcript says so.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelMissing, TranscriptionError
+from ..machine import MB, cores
 from ..settings import Settings
 
 MEGABYTES = {
@@ -46,6 +46,16 @@ _PREFERRED = {
 
 _FORMATS = {"cuda": ("float16", "int8_float16", "float32"), "cpu": ("int8", "float32")}
 """What ``auto`` computes with, the first that the device can do."""
+
+_BESIDES_MB = 250
+"""What listening takes besides the model."""
+
+ROUGH_MEMORY = 512 * MB
+"""What the low-accuracy recogniser takes at most, in bytes."""
+
+_TIMES = {"int8": 1.5, "int8_float16": 1.5, "float16": 1.5, "float32": 3.0}
+"""How many times the size of its file a model takes while it is being loaded, which is most. The
+files hold float16; those of the formats of a GPU were not measured (docs/analysis/resources.md)."""
 
 PARTS = ("model.bin", "config.json", "tokenizer.json")
 
@@ -164,6 +174,12 @@ def remedy(name: str) -> str:
     )
 
 
+def memory_for(choice: Choice) -> int:
+    """Most bytes of main memory that listening with a choice takes, as measured, rounded up."""
+    held = (choice.folder / "model.bin").stat().st_size
+    return int(_BESIDES_MB * MB + _TIMES[choice.compute] * held)
+
+
 def load(choice: Choice) -> Any:
     """The ``faster_whisper.WhisperModel`` of a choice, which always answers the same.
 
@@ -174,13 +190,12 @@ def load(choice: Choice) -> Any:
     from faster_whisper import WhisperModel
 
     ctranslate2.set_random_seed(1)  # sampling, where the most probable text was no good
-    threads = len(os.sched_getaffinity(0))
     try:
         return WhisperModel(
             str(choice.folder),
             device=choice.device,
             compute_type=choice.compute,
-            cpu_threads=threads,
+            cpu_threads=cores(),
             local_files_only=True,
         )
     except Exception as error:  # tokenizers raises nothing more special

@@ -23,7 +23,7 @@ from ..processes import Inbox, Message, Say, serve
 from ..settings import Settings, load_settings
 from . import sound
 from .growing import GrowingFile
-from .speech import Listener
+from .speech import Listener, TellTexts
 from .weights import Choice, load
 
 _AT_ONCE = 500
@@ -43,15 +43,21 @@ log = structlog.get_logger(__name__)
 
 def recognise(request: Message, say: Say, inbox: Inbox) -> Message:
     """Listen to a whole file with the engine that the settings name."""
-    return _handed_over(_recognised(request, _settings(request), _progress(say)), say)
+    found = _recognised(request, _settings(request), _progress(say), _heard(say))
+    return _handed_over(found, say)
 
 
-def _recognised(request: Message, settings: Settings, progress: Progress) -> Transcript:
+def _recognised(
+    request: Message,
+    settings: Settings,
+    progress: Progress,
+    heard: TellTexts = lambda texts, language: None,
+) -> Transcript:
     if settings.offline_asr == "only":
         return _roughly(request, settings, progress)
     path = Path(request["path"])
     try:
-        listener = Listener(settings, request["terms"], progress)
+        listener = Listener(settings, request["terms"], progress, heard)
         return listener.transcript(sound.samples_of(path), sound.duration(path), path.name)
     except ModelMissing as error:
         if settings.offline_asr == "never":
@@ -75,7 +81,7 @@ def listen(request: Message, say: Say, inbox: Inbox) -> Message:
     if settings.offline_asr == "only":
         raise TranscriptionError("The rough recogniser listens to whole files only.")
     end = _End(inbox)
-    listener = Listener(settings, request["terms"], _progress(say))
+    listener = Listener(settings, request["terms"], _progress(say), _heard(say))
     file = end.open(Path(request["path"]))
     listener.load()
     if file.index_is_last():
@@ -157,12 +163,16 @@ def _handed_over(transcript: Transcript, say: Say) -> Message:
 
 def _settings(request: Message) -> Settings:
     settings = load_settings(**request["settings"])
-    configure_logging(settings.log_level)
+    configure_logging(settings)
     return settings
 
 
 def _progress(say: Say) -> Progress:
     return lambda fraction, message: say({"progress": {"fraction": fraction, "message": message}})
+
+
+def _heard(say: Say) -> TellTexts:
+    return lambda texts, language: say({"notice": {"heard": texts, "language": language}})
 
 
 def refuse(event: str, args: tuple[Any, ...]) -> None:

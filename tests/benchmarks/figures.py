@@ -1,0 +1,213 @@
+"""What benchmarks measure: recorded under a name, printed, and compared with the baseline.
+
+Seconds tell as much of the machine as of the code. So two sides run interleaved in one run, and
+only the ratio between them is compared with what it used to be.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+BASELINE = Path(__file__).with_name("baseline.json")
+TOLERANCE = 1.15
+"""How many times the baseline a ratio may be, beyond the noise."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How long one side takes, measured by another.
+
+    Attributes:
+        value: the median of the rounds' ratios.
+        noise: half the distance between the least and the greatest of them.
+    """
+
+    value: float
+    noise: float
+
+    @classmethod
+    def of(cls, ours: Sequence[float], against: Sequence[float]) -> Self:
+        """Of two sides that were interleaved: their seconds, round by round."""
+        rounds = [our / other for our, other in zip(ours, against, strict=True)]
+        return cls(statistics.median(rounds), (max(rounds) - min(rounds)) / 2)
+
+    def regressed(self, baseline: float) -> bool:
+        """Whether it has grown by more than is tolerated, and not by chance."""
+        return self.value - self.noise > TOLERANCE * baseline
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ± {self.noise:.3f}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Sides that were interleaved in one run.
+
+    Attributes:
+        test: where it was measured.
+        seconds: of each side, round by round.
+        ratio: of the side that is ours to the one it is held against; None where none is watched.
+    """
+
+    test: str
+    title: str
+    seconds: dict[str, list[float]]
+    ours: str | None = None
+    against: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.title}: {self.ours} / {self.against}"
+
+    @property
+    def ratio(self) -> Ratio | None:
+        if self.ours is None or self.against is None:
+            return None
+        return Ratio.of(self.seconds[self.ours], self.seconds[self.against])
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number, with its unit."""
+
+    test: str
+    name: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A stage of a run, in seconds since it began; ``ahead`` from when it worked ahead."""
+
+    name: str
+    began: float
+    ended: float
+    ahead: float | None = None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When each stage of a run was at work."""
+
+    test: str
+    title: str
+    bars: list[Bar]
+
+
+@dataclass
+class Recording:
+    """Everything that was measured in one session."""
+
+    comparisons: list[Comparison] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    timelines: list[Timeline] = field(default_factory=list)
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Those that are watched, to be a baseline."""
+        return {c.key: round(c.ratio.value, 4) for c in self.comparisons if c.ratio is not None}
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            [Comparison(**each) for each in data["comparisons"]],
+            [Figure(**each) for each in data["figures"]],
+            [
+                Timeline(each["test"], each["title"], [Bar(**bar) for bar in each["bars"]])
+                for each in data["timelines"]
+            ],
+        )
+
+
+class Figures:
+    """Records what one benchmark measures; the fixture ``figures``.
+
+    Args:
+        test: its name.
+        recording: of the session.
+        baseline: ratios by key; None while a new one is made.
+    """
+
+    def __init__(
+        self, test: str, recording: Recording, baseline: Mapping[str, float] | None
+    ) -> None:
+        self._test, self._recording, self._baseline = test, recording, baseline
+        self.regressions: list[str] = []
+
+    def compare(
+        self,
+        title: str,
+        seconds: Mapping[str, Sequence[float]],
+        *,
+        ours: str | None = None,
+        against: str | None = None,
+    ) -> Ratio | None:
+        """Record sides that were interleaved, and print median, spread and ratio to the first.
+
+        Args:
+            title: unique among all benchmarks.
+            seconds: of each side, round by round.
+            ours: the side whose ratio to another one is compared with the baseline. For code that
+                is ours on both sides, and not for what the disk or the number of cores decides.
+            against: that other one.
+        """
+        rounded = {name: [round(v, 6) for v in values] for name, values in seconds.items()}
+        comparison = Comparison(self._test, title, rounded, ours, against)
+        self._recording.comparisons.append(comparison)
+        print(f"\n{title}")
+        base = statistics.median(next(iter(seconds.values())))
+        for name, values in seconds.items():
+            median = statistics.median(values)
+            print(
+                f"  {name:<42} median {median:8.3f} s  "
+                f"({min(values):.3f} to {max(values):.3f}, n={len(values)})  × {median / base:.2f}"
+            )
+        self._judge(comparison)
+        return comparison.ratio
+
+    def note(self, name: str, value: float, unit: str) -> None:
+        """Record and print one number.
+
+        Args:
+            name: what it is of; unique within the benchmark.
+            value: in that unit.
+            unit: such as ``ms`` or ``MB``; empty for a count or a ratio.
+        """
+        self._recording.figures.append(Figure(self._test, name, round(value, 4), unit))
+        print(f"  {name:<42} {value:15,.3f} {unit}")
+
+    def timeline(self, title: str, bars: Iterable[Bar]) -> None:
+        """Record when each stage of a run was at work."""
+        self._recording.timelines.append(Timeline(self._test, title, list(bars)))
+
+    def _judge(self, comparison: Comparison) -> None:
+        ratio = comparison.ratio
+        if ratio is None:
+            return
+        known = None if self._baseline is None else self._baseline.get(comparison.key)
+        print(f"  {comparison.key}: {ratio}" + (f", was {known:.3f}" if known else ""))
+        if known is not None and ratio.regressed(known):
+            self.regressions.append(
+                f"{comparison.key} is {ratio}; the baseline is {known:.3f}. If that is meant, run "
+                "`make bench-baseline`."
+            )
+
+
+def load_baseline() -> dict[str, float]:
+    """The ratios as they used to be."""
+    return dict(json.loads(BASELINE.read_text())) if BASELINE.exists() else {}
+
+
+def keep_baseline(ratios: Mapping[str, float]) -> None:
+    """Let later sessions be compared with these ratios; those that are not among them stay."""
+    kept = load_baseline() | dict(ratios)
+    BASELINE.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
