@@ -36,6 +36,11 @@ os.environ["AUTOINTEL_WIKIPEDIA"] = "off"
 import tests.offline.sitecustomize  # noqa: E402, F401
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice the cores: many tests wait for processes, servers and clocks."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the session when anything tried to leave this machine."""
     attempts = Path(os.environ["AUTOINTEL_TEST_ATTEMPTS"])

@@ -51,24 +51,25 @@ class Comparison:
     Attributes:
         test: where it was measured.
         seconds: of each side, round by round.
-        ratio: of the side that is ours to the one it is held against; None where none is watched.
+        watched: sides whose ratio to another one is compared with the baseline, and that one.
     """
 
     test: str
     title: str
     seconds: dict[str, list[float]]
-    ours: str | None = None
-    against: str | None = None
+    watched: dict[str, str] = field(default_factory=dict)
 
     @property
-    def key(self) -> str:
-        return f"{self.title}: {self.ours} / {self.against}"
+    def ratios(self) -> dict[str, Ratio]:
+        """Those that are watched, by their names in the baseline."""
+        return {
+            f"{self.title}: {ours} / {against}": self.ratio(ours)
+            for ours, against in self.watched.items()
+        }
 
-    @property
-    def ratio(self) -> Ratio | None:
-        if self.ours is None or self.against is None:
-            return None
-        return Ratio.of(self.seconds[self.ours], self.seconds[self.against])
+    def ratio(self, ours: str) -> Ratio:
+        """Of a side that is watched."""
+        return Ratio.of(self.seconds[ours], self.seconds[self.watched[ours]])
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class Recording:
     @property
     def ratios(self) -> dict[str, float]:
         """Those that are watched, to be a baseline."""
-        return {c.key: round(c.ratio.value, 4) for c in self.comparisons if c.ratio is not None}
+        every = (item for each in self.comparisons for item in each.ratios.items())
+        return {name: round(ratio.value, 4) for name, ratio in every}
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -148,20 +150,18 @@ class Figures:
         title: str,
         seconds: Mapping[str, Sequence[float]],
         *,
-        ours: str | None = None,
-        against: str | None = None,
-    ) -> Ratio | None:
+        watch: Mapping[str, str] | None = None,
+    ) -> Comparison:
         """Record sides that were interleaved, and print median, spread and ratio to the first.
 
         Args:
             title: unique among all benchmarks.
             seconds: of each side, round by round.
-            ours: the side whose ratio to another one is compared with the baseline. For code that
-                is ours on both sides, and not for what the disk or the number of cores decides.
-            against: that other one.
+            watch: sides whose ratio to another one is to be compared with the baseline, and that
+                one. Not for ratios that are decided by the disk or by the number of cores.
         """
         rounded = {name: [round(v, 6) for v in values] for name, values in seconds.items()}
-        comparison = Comparison(self._test, title, rounded, ours, against)
+        comparison = Comparison(self._test, title, rounded, dict(watch or {}))
         self._recording.comparisons.append(comparison)
         print(f"\n{title}")
         base = statistics.median(next(iter(seconds.values())))
@@ -171,8 +171,9 @@ class Figures:
                 f"  {name:<42} median {median:8.3f} s  "
                 f"({min(values):.3f} to {max(values):.3f}, n={len(values)})  × {median / base:.2f}"
             )
-        self._judge(comparison)
-        return comparison.ratio
+        for name, ratio in comparison.ratios.items():
+            self._judge(name, ratio)
+        return comparison
 
     def note(self, name: str, value: float, unit: str) -> None:
         """Record and print one number.
@@ -189,15 +190,12 @@ class Figures:
         """Record when each stage of a run was at work."""
         self._recording.timelines.append(Timeline(self._test, title, list(bars)))
 
-    def _judge(self, comparison: Comparison) -> None:
-        ratio = comparison.ratio
-        if ratio is None:
-            return
-        known = None if self._baseline is None else self._baseline.get(comparison.key)
-        print(f"  {comparison.key}: {ratio}" + (f", was {known:.3f}" if known else ""))
+    def _judge(self, name: str, ratio: Ratio) -> None:
+        known = None if self._baseline is None else self._baseline.get(name)
+        print(f"  {name}: {ratio}" + (f", was {known:.3f}" if known else ""))
         if known is not None and ratio.regressed(known):
             self.regressions.append(
-                f"{comparison.key} is {ratio}; the baseline is {known:.3f}. If that is meant, run "
+                f"{name} is {ratio}; the baseline is {known:.3f}. If that is meant, run "
                 "`make bench-baseline`."
             )
 

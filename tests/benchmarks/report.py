@@ -229,10 +229,8 @@ def _noted(figure: Figure) -> tuple[str, str]:
 
 def _watched(history: Sequence[Entry], baseline: dict[str, float]) -> Iterator[tuple[Any, ...]]:
     for _, recording in _newest(history):
-        for each in recording.comparisons:
-            if each.ratio is not None:
-                known = baseline.get(each.key)
-                yield each.key, str(each.ratio), f"{known:.3f}" if known else "–"
+        for name, ratio in (item for c in recording.comparisons for item in c.ratios.items()):
+            yield name, str(ratio), _or_nothing(baseline.get(name))
 
 
 def _over_time(history: Sequence[Entry]) -> str:
@@ -269,6 +267,7 @@ def timeline(of: Timeline) -> str:
     scale = (_WIDTH - _LABELS - 60) / whole
     height = _ROW * (len(of.bars) + 2)
     rows = "\n".join(_row(bar, number, scale) for number, bar in enumerate(of.bars))
+    legend = "; light: working ahead" if any(bar.ahead is not None for bar in of.bars) else ""
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">
 <title>{escape(of.title)}</title>
 <style>
@@ -277,7 +276,7 @@ text {{ font: 12px sans-serif; fill: #1f2937 }}
 .ahead {{ fill: #93c5fd }}
 @media (prefers-color-scheme: dark) {{ text {{ fill: #e5e7eb }} }}
 </style>
-<text x="0" y="14">{escape(of.title)}: {whole:.2f} s</text>
+<text x="0" y="14">{escape(of.title)}: {whole:.2f} s{legend}</text>
 {rows}
 </svg>
 """

@@ -85,8 +85,7 @@ def test_one_pass_serves_all_analysts(hour: Transcript, figures: Figures) -> Non
     figures.compare(
         "One hour of speech through the analysts",
         seconds,
-        ours="all analysts, one pass",
-        against="the encoder alone, all branches",
+        watch={"all analysts, one pass": "the encoder alone, all branches"},
     )
     first = results["all analysts, one pass"][0]
     for name in ("all analysts, one pass", "all analysts, a pass for each"):

@@ -87,8 +87,7 @@ def test_a_crew_of_sleeping_stages_takes_the_critical_path_plus_its_overhead(
     figures.compare(
         "A crew of sleeping stages, experimental",
         seconds,
-        ours="all flags on",
-        against="all flags off",
+        watch={"all flags on": "all flags off"},
     )
     path = deepest.critical_path(sleeps)
     figures.note("critical path", path, "s")

@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from typing import Any
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, cast
 
 import aiohttp
 import discord
@@ -120,6 +120,7 @@ class Bot(discord.Client):
             self.tree.add_command(command)
         self.tree.error(self._on_command_error)
         self._tasks: list[asyncio.Task[None]] = []
+        self._orders: set[asyncio.Task[Any]] = set()
         self._is_known = False
 
     # -- living -------------------------------------------------------------------------------
@@ -210,6 +211,8 @@ class Bot(discord.Client):
         """Send what is final, and end."""
         if self.is_closed():
             return
+        if self._orders:
+            await asyncio.wait(self._orders, timeout=_LONGEST_WAIT_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -227,6 +230,16 @@ class Bot(discord.Client):
         self.watcher.leave(guild)
         jobs = await asyncio.to_thread(self.desk.leave, guild)
         log.info("guild_left", guild=guild, jobs=len(jobs))
+
+    @contextmanager
+    def ordering(self) -> Iterator[None]:
+        """While an order is being taken; it is taken to its end, also when the bot is to end."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._orders.add(task)
+        try:
+            yield
+        finally:
+            self._orders.discard(task)
 
     # -- what commands and buttons ask --------------------------------------------------------
 

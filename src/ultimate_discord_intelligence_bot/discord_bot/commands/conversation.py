@@ -124,6 +124,11 @@ async def place(interaction: Interaction, order: Order, *, anew: bool = False) -
         order: what is wanted.
         anew: the message under the pressed button shows it, not a new one.
     """
+    with interaction.client.ordering():
+        await _place(interaction, order, anew)
+
+
+async def _place(interaction: Interaction, order: Order, anew: bool) -> None:
     bot, asker = interaction.client, asker_of(interaction)
     await check_channel(interaction)
     ticket = await asyncio.to_thread(bot.desk.accept, order, asker)
