@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from unittest.mock import Mock
+
 import pytest
 
 from tests.bot.conftest import DONE, World, job_of
 from tests.jobs.conftest import talk
+from ultimate_discord_intelligence_bot.discord_bot.desk import Desk
 
 pytestmark = pytest.mark.xdist_group("bot")
 
@@ -70,4 +74,21 @@ def test_a_result_comes_after_a_restart_and_the_death_of_the_token(lonely: World
     world.server.advance(16 * 60)
     with world.worker(), world.bot():
         world.shown(asked, DONE)
+    assert world.server.refused == []
+
+
+def test_an_order_that_was_cut_off_is_taken_up_after_a_restart(
+    lonely: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot dies when its answer is posted and the job is not put up yet."""
+    world = lonely
+    with monkeypatch.context() as patch, world.bot():
+        patch.setattr(Desk, "begin", Mock(side_effect=asyncio.CancelledError))
+        asked = world.ask()
+    assert asked.message is not None
+    assert world.jobs() == []
+    with world.bot():
+        world.until(world.jobs)
+        world.press(asked.message, "Cancel")
+        world.shown(asked, "Cancelled")
     assert world.server.refused == []

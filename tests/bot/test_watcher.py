@@ -90,8 +90,8 @@ class Scene:
         return time.time() + self.ahead
 
     def ask(self, message: int, asker: Asker = ANN, url: str = LINK) -> str:
-        ticket = self.desk.accept(Order(url), asker)
-        self.watcher.add(self.desk.begin(ticket, message, "token"))
+        ticket = self.desk.accept(Order(url), asker, f"token-{message}")
+        self.watcher.add(self.desk.begin(ticket, message))
         return ticket.name
 
     def left(self, asker: Asker = ANN) -> tuple[float, float]:
@@ -203,7 +203,7 @@ async def test_whoever_takes_back_a_run_that_has_begun_has_used_it(scene: Scene)
 async def test_what_was_reserved_and_never_begun_is_given_back_after_a_restart(
     scene: Scene,
 ) -> None:
-    scene.desk.accept(Order(LINK), ANN)
+    scene.desk.accept(Order(LINK), ANN, "token")
     assert scene.left()[0] == 4
     async with scene.watching(scene.another()):
         await scene.until(lambda: scene.left()[0] == 5)

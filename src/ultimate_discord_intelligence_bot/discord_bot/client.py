@@ -150,6 +150,7 @@ class Bot(discord.Client):
         asyncio.get_running_loop().set_default_executor(executor)
         self.add_dynamic_items(Press, Decision)
         await self._register()
+        await self._take_up()
         self._tasks = [
             asyncio.create_task(self.watcher.run()),
             asyncio.create_task(self._tidy()),
@@ -163,6 +164,22 @@ class Bot(discord.Client):
         if await asyncio.to_thread(self.records.noted, "commands") != mark:
             await self.tree.sync()
             await asyncio.to_thread(self.records.note, "commands", mark)
+
+    async def _take_up(self) -> None:
+        """Begin what was accepted in an earlier life, where the message for it was posted."""
+        for ticket in await asyncio.to_thread(self.desk.left_over):
+            webhook = discord.Webhook.partial(self.application_id or 0, ticket.token, client=self)
+            try:
+                message = await webhook.fetch_message(cast("int", "@original"))
+                watch = await asyncio.to_thread(self.desk.begin, ticket, message.id)
+            except discord.HTTPException as error:
+                if not _may_pass(error):
+                    await asyncio.to_thread(self.desk.withdraw, ticket)
+                log.info("order_not_taken_up", job=ticket.name, reason=str(error)[:200])
+            except (AutointelError, aiohttp.ClientError, OSError) as error:
+                log.warning("order_not_taken_up", job=ticket.name, reason=str(error)[:200])
+            else:
+                self.watcher.add(watch)
 
     async def _tidy(self) -> None:
         while True:

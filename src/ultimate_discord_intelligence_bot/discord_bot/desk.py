@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 from ..acquisition import parse_locator
 from ..errors import JobUnknown, NotAllowed
 from ..jobs.board import Board
@@ -72,6 +74,7 @@ class Ticket:
 
     Attributes:
         name: id of the job.
+        token: of the interaction in which it was ordered.
         joined: whether somebody had asked for the same, so that both watch one job.
     """
 
@@ -80,6 +83,10 @@ class Ticket:
     asker: Asker
     joined: bool
     private: bool
+    token: str
+
+
+_TICKETS = TypeAdapter(Ticket)
 
 
 class Desk:
@@ -114,8 +121,16 @@ class Desk:
         """What holds where somebody asks."""
         return Rules() if asker.guild is None else self._records.rules(asker.guild)
 
-    def accept(self, order: Order, asker: Asker) -> Ticket:
+    def accept(self, order: Order, asker: Asker, token: str) -> Ticket:
         """Look whether an order can be taken, and what it may use; nothing begins yet.
+
+        It is kept until it begins or is withdrawn, also when the bot ends before: see
+        ``left_over``.
+
+        Args:
+            order: what is wanted.
+            asker: by whom, and where.
+            token: of the interaction.
 
         Raises:
             InputError: the link is none.
@@ -133,20 +148,25 @@ class Desk:
         )
         with self._lock:
             if (name := self._under_way(job)) is not None:
-                return Ticket(name, job, asker, joined=True, private=order.private)
-            name = self._name(job)
-            job = self._within_quota(name, job, asker, rules)
-            ticket = Ticket(name, job, asker, joined=False, private=order.private)
-            self._coming[name] = ticket
+                ticket = Ticket(name, job, asker, True, order.private, token)
+            else:
+                name = self._name(job)
+                job = self._within_quota(name, job, asker, rules)
+                ticket = Ticket(name, job, asker, False, order.private, token)
+                self._coming[name] = ticket
+            self._records.intend(token, _TICKETS.dump_json(ticket).decode())
             return ticket
 
-    def begin(self, ticket: Ticket, message: int, token: str) -> Watch:
+    def left_over(self) -> list[Ticket]:
+        """Orders that an earlier life of the bot has accepted and not begun."""
+        return [_TICKETS.validate_json(text) for text in self._records.intents()]
+
+    def begin(self, ticket: Ticket, message: int) -> Watch:
         """Put the job up, and note which message shows it.
 
         Args:
             ticket: as ``accept`` gave it.
             message: id of the message.
-            token: of the interaction that it answers.
 
         Raises:
             JobsUnreachable: the job could not be put up; nothing is noted.
@@ -164,7 +184,7 @@ class Desk:
             url=job.url,
             depth=job.depth,
             created=self._clock(),
-            token=token,
+            token=ticket.token,
         )
         try:
             # In this order: a job that nobody watches would be paid for and never be seen.
@@ -182,11 +202,13 @@ class Desk:
             self.withdraw(ticket)
             raise
         self._arrived(ticket)
+        self._records.fulfil(ticket.token)
         return watch
 
     def withdraw(self, ticket: Ticket) -> None:
         """Take back what was accepted and did not begin, unless others wait for it by now."""
         self._arrived(ticket)
+        self._records.fulfil(ticket.token)
         if ticket.joined:
             return
         if self._records.watches(job=ticket.name):

@@ -45,6 +45,10 @@ _SCHEMA = (
     "CREATE INDEX watch_user ON watch (user, created)",
     "CREATE INDEX watch_user_here ON watch (user, guild, created)",
     "CREATE INDEX watch_public ON watch (guild, created) WHERE private = 0",
+    """CREATE TABLE intent (
+        token TEXT PRIMARY KEY,
+        ticket TEXT NOT NULL
+    ) WITHOUT ROWID""",
     # Whole numbers: what is given back is exactly what was taken.
     """CREATE TABLE usage (
         payer TEXT NOT NULL,
@@ -159,6 +163,22 @@ class Records(Closing):
                 "UPDATE watch SET ended = 1, token = '' WHERE guild = ? AND ended = 0", (guild,)
             )
         return sorted(job for (job,) in jobs)
+
+    # -- orders that are being taken ----------------------------------------------------------
+
+    def intend(self, token: str, ticket: str) -> None:
+        """Keep an order, by the token of its interaction, until there is a watch for it."""
+        with self.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO intent VALUES (?, ?)", (token, ticket))
+
+    def fulfil(self, token: str) -> None:
+        """The order was taken, or taken back."""
+        with self.transaction() as database:
+            database.execute("DELETE FROM intent WHERE token = ?", (token,))
+
+    def intents(self) -> list[str]:
+        """The orders that were being taken when the bot ended."""
+        return [str(ticket) for (ticket,) in self._rows("SELECT ticket FROM intent")]
 
     # -- watches ------------------------------------------------------------------------------
 

@@ -170,7 +170,11 @@ async def test_who_asks_for_patience_twice_has_failed(site: Site, web: WebClient
     assert site.count("/ask") == 2
 
 
-@pytest.mark.parametrize("pause", ["3600", formatdate(time.time() + 3600, usegmt=True)])
+@pytest.mark.parametrize(
+    "pause",
+    ["3600", formatdate(time.time() + 3600, usegmt=True)],
+    ids=["seconds", "date"],  # the same in all processes that share the tests
+)
 async def test_a_long_pause_is_not_waited_for(site: Site, web: WebClient, pause: str) -> None:
     url = site.says("/ask", Reply(429, headers={"Retry-After": pause}))
     await failure(web.fetch_json(ORACLE, url, Truth))

@@ -131,7 +131,7 @@ async def place(interaction: Interaction, order: Order, *, anew: bool = False) -
 async def _place(interaction: Interaction, order: Order, anew: bool) -> None:
     bot, asker = interaction.client, asker_of(interaction)
     await check_channel(interaction)
-    ticket = await asyncio.to_thread(bot.desk.accept, order, asker)
+    ticket = await asyncio.to_thread(bot.desk.accept, order, asker, interaction.token)
     try:
         message = await _announce(interaction, bot.watcher.opening(ticket), ticket.private, anew)
         acknowledged(interaction)
@@ -139,7 +139,7 @@ async def _place(interaction: Interaction, order: Order, anew: bool) -> None:
         await asyncio.to_thread(bot.desk.withdraw, ticket)
         raise
     try:
-        watch = await asyncio.to_thread(bot.desk.begin, ticket, message, interaction.token)
+        watch = await asyncio.to_thread(bot.desk.begin, ticket, message)
     except Exception as error:
         await interaction.edit_original_response(**edit_options(bot.explain(error)))
         return
