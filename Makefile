@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+# The benchmarks that every change must pass; `make bench` runs all of them, in a quarter of an hour.
+WATCHED := $(addprefix tests/benchmarks/test_,autointel_performance.py crew_overhead.py startup.py)
+
 .PHONY: help demo test check bench bench-baseline soak docs format lock train-env clean
 
 help:  ## Show the targets
@@ -13,7 +16,7 @@ demo: $(READY)  ## Make a briefing of the sample debate
 
 test: $(READY)  ## Run all tests
 	$(BIN)/pytest -n auto --dist loadgroup -m "not benchmark"
-	$(BIN)/pytest tests/benchmarks
+	$(BIN)/pytest $(WATCHED)
 
 check: $(READY)  ## Check format, style, types, layers and generated files
 	$(BIN)/ruff format --check .

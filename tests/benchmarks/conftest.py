@@ -6,7 +6,7 @@ ratios of this session those that later ones are compared with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests.benchmarks import report
 from tests.benchmarks.figures import Figures, Recording, keep_baseline, load_baseline
 
 _RECORDING = pytest.StashKey[Recording]()
+_FAILED = pytest.StashKey[set[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,24 +24,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RECORDING] = Recording()
+    config.stash[_FAILED] = set()
 
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     """Records what the benchmark measures; fails it where a ratio has regressed."""
     anew = request.config.getoption("--new-baseline", default=False)
-    test = request.node.nodeid.partition("tests/benchmarks/")[2]
-    found = Figures(test, request.config.stash[_RECORDING], None if anew else load_baseline())
+    recording = request.config.stash[_RECORDING]
+    found = Figures(_name(request.node), recording, None if anew else load_baseline())
     yield found
     if found.regressions:
         pytest.fail("\n".join(found.regressions), pytrace=False)
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep the figures where that is asked for and nothing failed."""
-    option, recording = session.config.getoption, session.config.stash[_RECORDING]
+def _name(test: pytest.Item) -> str:
+    return test.nodeid.removeprefix("tests/benchmarks/")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note which tests failed, in whatever part."""
+    made = yield
+    if made.failed:
+        item.config.stash[_FAILED].add(_name(item))
+    return made
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep the figures of what passed, where that is asked for."""
+    option = session.config.getoption
+    failed = session.config.stash[_FAILED]
+    recording = session.config.stash[_RECORDING].without(failed)
     wanted = option("--record", default=False) or option("--new-baseline", default=False)
-    if exitstatus or not wanted:
+    if not wanted or not (recording.comparisons or recording.figures):
         return
     if option("--new-baseline", default=False):
         keep_baseline(recording.ratios)

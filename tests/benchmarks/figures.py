@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -114,6 +114,14 @@ class Recording:
         """Those that are watched, to be a baseline."""
         every = (item for each in self.comparisons for item in each.ratios.items())
         return {name: round(ratio.value, 4) for name, ratio in every}
+
+    def without(self, tests: Collection[str]) -> Self:
+        """What others measured than these."""
+        return type(self)(
+            [each for each in self.comparisons if each.test not in tests],
+            [each for each in self.figures if each.test not in tests],
+            [each for each in self.timelines if each.test not in tests],
+        )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -110,9 +110,15 @@ def test_what_was_recorded_is_in_the_history_and_in_the_report(folder: Path) -> 
     assert "| size | 3 MB |" in text
 
 
-def test_what_failed_is_not_recorded(folder: Path) -> None:
+def test_of_a_session_that_failed_only_what_passed_is_recorded(folder: Path) -> None:
     assert bench(folder, [0.9, 0.9, 0.9], "--record").returncode == 1
     assert not (folder / "history.json").exists()
+    with (folder / "test_size.py").open("w") as other:
+        other.write("def test_size(figures):\n    figures.note('height', 3, 'm')\n")
+    assert bench(folder, [0.9, 0.9, 0.9], "--record").returncode == 1
+    [recorded] = json.loads((folder / "history.json").read_text())
+    assert [figure["name"] for figure in recorded["figures"]] == ["height"]
+    assert recorded["comparisons"] == []
 
 
 ROUNDS = st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=1, max_size=9)

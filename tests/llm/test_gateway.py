@@ -252,7 +252,9 @@ def test_two_hundred_calls_over_a_hostile_server_all_come_back() -> None:
         bad = ("429", "500", "hang", "reset", "malformed", "empty", "503", None, None, None)
         server.faults.extend(bad[n % 10] if n % 3 == 0 else None for n in range(200))  # type: ignore[misc]
         provider = CrewProvider(Address("openai", "stub", "k", server.url, timeout=0.5))
-        sending = Gateway(provider, gate=Gate(8), breaker=Breaker(failures=20))
+        # On a busy machine the server is at its capacity for longer than six tries take.
+        patience = Patience(attempts=20)
+        sending = Gateway(provider, gate=Gate(8), breaker=Breaker(failures=20), patience=patience)
         account = Account(Ledger(Budget(), None), "reading", "somebody")
 
         async def everything() -> list[str]:
