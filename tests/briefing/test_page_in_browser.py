@@ -227,14 +227,15 @@ def test_an_address_with_a_time_starts_there(browser: Browser, page: Path) -> No
 def test_search_and_filter_show_what_fits(browser: Browser, page: Path) -> None:
     browser.open(page)
     shown = "[...document.querySelectorAll('.seg')].filter(e => e.offsetParent).length"
-    assert browser.run(shown) == 29
+    browser.until(f"{shown} === 29")
     browser.search("MISSION mars")
-    assert browser.run(shown) == 2
+    browser.until(f"{shown} === 2")
     assert browser.run("found.value") == "2 of 29 sentences"
     assert browser.run("document.querySelectorAll('.turn:not([hidden])').length") == 2
     browser.search("")
+    browser.until(f"{shown} === 29")
     browser.click("#only")
-    assert browser.run(shown) == 17
+    browser.until(f"{shown} === 17")
     assert browser.complaints() == []
 
 

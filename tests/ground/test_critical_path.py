@@ -96,7 +96,7 @@ def test_each_step_of_the_path_waited_for_the_one_before_by_reading_it_or_at_a_b
         assert after.waited_for == before.stage
         held = (first.wave or 0) < (second.wave or 0)
         assert before.stage in second.reads or held
-        assert before.stage in second.reads or after.barrier > 0
+        assert after.ready + after.barrier == first.ended
 
 
 @given(runs())

@@ -38,7 +38,7 @@ def monitored(settings: Settings, checks: dict[str, Check]) -> Iterator[None]:
 
     Args:
         settings: name the address.
-        checks: what this process has to say beside how database and memory stand; may be added to
+        checks: what this process has to say beside how database and memory stand; may be replaced
             later.
 
     Raises:

@@ -32,7 +32,7 @@ def worker(queues: Sequence[str], *, concurrency: int | None, patience: int) -> 
         settings = load_settings()
         configure_logging(settings)
         told = _signals()
-        checks: dict[str, Check] = {}
+        checks: dict[str, Check] = dict.fromkeys(("lease", "queue"), _starting)
         with monitored(settings, checks):
             here = Worker(settings, queues=queues, concurrency=concurrency)
             checks.update(lease=here.lease_problem, queue=here.queue_problem)
@@ -45,6 +45,10 @@ def worker(queues: Sequence[str], *, concurrency: int | None, patience: int) -> 
             here.close(patience)
         stderr.print("Ended.")
         return Exit.COMPLETE
+
+
+def _starting() -> str:
+    return "The worker is starting."
 
 
 def _signals() -> threading.Event:
