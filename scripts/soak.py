@@ -56,6 +56,9 @@ AT_ONCE = 2
 
 MOST_GROWTH_MB = 60.0
 MOST_FILES = 40
+MOST_DATABASE = 1.25
+"""What a job may add to the job database late, as a multiple of what it adds early."""
+
 DRAIN_S = 600.0
 
 
@@ -413,7 +416,7 @@ def _sources(stats: Any) -> int:
 
 
 def grew(here: Soak) -> None:
-    """Memory, files and threads of the worker that lived through it are flat."""
+    """Memory and files of the worker are flat, and so is what a job adds to the database."""
     warm = [each for each in here.samples if each.at > here.samples[-1].at * WARM]
     if len(warm) < 6:
         return
@@ -423,6 +426,15 @@ def grew(here: Soak) -> None:
         late = float(np.median([getattr(each, name) for each in warm[-third:]]))
         if late - early > most:
             here.problems.append(f"{name} of the worker grew from {early:.0f} to {late:.0f}")
+    middle = warm[len(warm) // 2]
+    before, after = _added(warm[0], middle), _added(middle, warm[-1])
+    if after > MOST_DATABASE * before:
+        here.problems.append(f"a job added {before:.0f} kB to the database, later {after:.0f} kB")
+
+
+def _added(first: Sample, last: Sample) -> float:
+    """Kilobytes of the job database for each job that ended between two moments."""
+    return 1000 * (last.jobs_mb - first.jobs_mb) / max(1, last.ended - first.ended)
 
 
 # -- what is told --------------------------------------------------------------------------------

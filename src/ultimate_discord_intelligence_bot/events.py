@@ -142,7 +142,11 @@ class CommandEvent:
 
 @dataclass(frozen=True)
 class EditEvent:
-    """The Discord bot has tried to show something in a message."""
+    """The Discord bot has tried to show something in a message.
+
+    Attributes:
+        outcome: ``throttled`` where a limit of Discord puts it off; its end is told as well.
+    """
 
     outcome: Literal["sent", "failed", "throttled"]
 

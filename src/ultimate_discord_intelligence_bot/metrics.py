@@ -263,8 +263,8 @@ CATALOGUE = (
         "autointel_bot_edits_total",
         "counter",
         ("outcome",),
-        "Messages that the bot has edited. outcome: sent, failed, throttled (by a limit of "
-        "Discord).",
+        "Edits of messages by the bot. outcome: sent; failed, to be tried again; throttled, put "
+        "off by a limit of Discord, and counted once more when it ends.",
     ),
     Metric("autointel_bot_watches", "gauge", (), "Messages that the bot keeps up to date."),
     Metric("autointel_bot_online", "gauge", (), "1 while the bot is connected to Discord, else 0."),

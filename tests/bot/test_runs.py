@@ -10,6 +10,7 @@ import pytest
 from tests.bot.conftest import DONE, World, job_of
 from tests.jobs.conftest import talk
 from ultimate_discord_intelligence_bot.discord_bot.desk import Desk
+from ultimate_discord_intelligence_bot.events import EditEvent, Telemetry, telemetry
 
 pytestmark = pytest.mark.xdist_group("bot")
 
@@ -29,6 +30,25 @@ def test_a_link_becomes_a_briefing_in_one_message(world: World) -> None:
         }
         assert [b["label"] for b in message.controls][:2] == ["Full report", "Transcript"]
     assert world.server.refused == []
+
+
+def test_edits_that_discord_puts_off_are_counted(world: World) -> None:
+    counted: list[str] = []
+
+    def count(event: Telemetry) -> None:
+        if isinstance(event, EditEvent):
+            counted.append(event.outcome)
+
+    unsubscribe = telemetry.subscribe(count)
+    try:
+        with world.bot():
+            world.server.limit(2, 0.1, on="PATCH")
+            world.shown(world.ask(), DONE)
+            world.until(lambda: "sent" in counted)
+    finally:
+        unsubscribe()
+    assert counted.count("throttled") == 2
+    assert set(counted) == {"throttled", "sent"}
 
 
 def test_two_who_ask_for_one_link_watch_one_run(lonely: World) -> None:

@@ -243,21 +243,28 @@ def test_grafana_reads_from_prometheus() -> None:
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
-def test_qdrant_is_healthy_when_it_says_so(status: int, healthy: bool) -> None:
+@pytest.mark.parametrize(
+    ("service", "port", "path"),
+    [("qdrant", "6333", "/readyz"), ("worker", "9464", "/healthz"), ("bot", "9464", "/healthz")],
+)
+def test_a_service_is_healthy_when_it_says_so(
+    service: str, port: str, path: str, status: int, healthy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import http.server
     import threading
 
     class Ready(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path == "/readyz" else 404)
+            self.send_response(status if self.path == path else 404)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
     with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
-        _, *command = SERVICES["qdrant"]["healthcheck"]["test"]
-        command = [part.replace("/6333", f"/{server.server_port}") for part in command]
+        _, *command = SERVICES[service]["healthcheck"]["test"]
+        command = [part.replace(port, str(server.server_port)) for part in command]
+        monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         assert (subprocess.run(command, timeout=10).returncode == 0) is healthy
 
 
@@ -330,11 +337,13 @@ def test_an_image_hands_signals_on() -> None:
         assert arguments(stage, "STOPSIGNAL") == ["SIGTERM"]
 
 
-def test_the_health_check_of_the_image_is_that_of_the_worker() -> None:
+def test_the_health_check_of_the_image_needs_nothing_but_a_data_folder(tmp_path: Path) -> None:
     for stage in shipped().values():
         (check,) = arguments(stage, "HEALTHCHECK")
-        _, command = check.split(" CMD ")
-        assert ["CMD", *json.loads(command)] == SERVICES["worker"]["healthcheck"]["test"]
+        program, *command = json.loads(check.split(" CMD ")[1])
+        asked = [Path(sys.executable).with_name(program), *command]
+        environment = os.environ | {"AUTOINTEL_DATA_DIR": str(tmp_path)}
+        assert subprocess.run(asked, env=environment, timeout=60).returncode == 0
 
 
 def test_an_image_has_a_volume_for_the_data_and_a_home_that_can_be_written() -> None:

@@ -18,7 +18,7 @@ from discord import app_commands
 
 from ..briefing.wording import counted
 from ..errors import AutointelError, InputError, StorageError
-from ..events import BotEvent, telemetry
+from ..events import BotEvent, EditEvent, telemetry
 from ..jobs.board import Board
 from ..jobs.lease import alive
 from ..settings import Settings
@@ -53,7 +53,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 
 _KEPT_S = 90 * 24 * 3600.0
 _TIDY_S = 6 * 3600.0
-_UNKNOWN_INTERACTION = 10062
+_UNKNOWN_INTERACTION, _TOO_MANY = 10062, 429
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
 
@@ -90,6 +90,7 @@ class Bot(discord.Client):
             chunk_guilds_at_startup=False,
             max_messages=None,
             max_ratelimit_timeout=_LONGEST_WAIT_S,
+            http_trace=_limits(),
             **options,
         )
         self._settings, self._clock, self._welcome = settings, clock, ready
@@ -364,8 +365,20 @@ def _outcome(error: BaseException) -> Outcome:
     return "refused" if isinstance(error, InputError) else "failed"
 
 
+def _limits() -> aiohttp.TraceConfig:
+    """Counts the edits that Discord puts off; discord.py waits and repeats them by itself."""
+
+    async def note(_session: object, _context: object, done: aiohttp.TraceRequestEndParams) -> None:
+        if done.response.status == _TOO_MANY and done.method == "PATCH":
+            telemetry.emit(EditEvent("throttled"))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note)
+    return trace
+
+
 def _may_pass(error: Exception) -> bool:
     """Whether it is Discord's trouble or the network's, not ours."""
     if isinstance(error, discord.HTTPException):
-        return error.status >= 500 or error.status == 429
+        return error.status >= 500 or error.status == _TOO_MANY
     return not isinstance(error, discord.DiscordException) or isinstance(error, discord.RateLimited)
