@@ -74,12 +74,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Figure:
-    """One number, with its unit."""
+    """One number, with its unit, and the most that it may be."""
 
     test: str
     name: str
     value: float
     unit: str
+    most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -183,16 +184,19 @@ class Figures:
             self._judge(name, ratio)
         return comparison
 
-    def note(self, name: str, value: float, unit: str) -> None:
-        """Record and print one number.
+    def note(self, name: str, value: float, unit: str, *, most: float | None = None) -> None:
+        """Record and print one number; fails where it is more than it may be.
 
         Args:
             name: what it is of; unique within the benchmark.
             value: in that unit.
             unit: such as ``ms`` or ``MB``; empty for a count or a ratio.
+            most: what was promised, in the same unit.
         """
-        self._recording.figures.append(Figure(self._test, name, round(value, 4), unit))
-        print(f"  {name:<42} {value:15,.3f} {unit}")
+        self._recording.figures.append(Figure(self._test, name, round(value, 4), unit, most))
+        bound = "" if most is None else f" (at most {most:g})"
+        print(f"  {name:<42} {value:15,.3f} {unit}{bound}")
+        assert most is None or value <= most, f"{name}: {value:.4g} {unit}{bound}"
 
     def timeline(self, title: str, bars: Iterable[Bar]) -> None:
         """Record when each stage of a run was at work."""

@@ -139,6 +139,12 @@ Seconds tell as much of the machine as of the code: trust the ratios.
 | load at the end, over 15 minutes | {machine["load"]} |
 | versions | {", ".join(f"{name} {number}" for name, number in versions.items())} |
 
+## What is promised
+
+Every benchmark fails where one of these is more than it may be.
+
+{_table(("promise", "measured", "at most", "benchmark"), _promises(history))}
+
 ## Ratios that are watched
 
 A ratio of one side to another that was interleaved with it: the median of the rounds' ratios, and
@@ -192,8 +198,7 @@ def _section(file: str, measured: Iterable[tuple[Entry, Recording]]) -> str:
     parts = [f"## {heading}\n\n`tests/benchmarks/{file}`\n"]
     for entry, recording in measured:
         [test] = _by_test(recording)
-        name = test.partition("::test_")[2].replace("_", " ").capitalize()
-        parts.append(f"### {name}\n\nRecorded {entry.name}.\n")
+        parts.append(f"### {_title(test)}\n\nRecorded {entry.name}.\n")
         parts += [_compared(each) for each in recording.comparisons]
         if recording.figures:
             parts.append(_table(("", ""), (_noted(each) for each in recording.figures)) + "\n")
@@ -201,6 +206,12 @@ def _section(file: str, measured: Iterable[tuple[Entry, Recording]]) -> str:
             path = _plot(each.title).relative_to(DOCS)
             parts.append(f"![{each.title}]({path.as_posix()})\n")
     return "\n".join(parts)
+
+
+def _title(test: str) -> str:
+    """What a benchmark is about: its name, in words."""
+    words = test.partition("::test_")[2].replace("_", " ").replace("[", " (").replace("]", ")")
+    return words[:1].upper() + words[1:]
 
 
 def _compared(comparison: Comparison) -> str:
@@ -223,8 +234,20 @@ def _seconds(value: float) -> str:
 
 
 def _noted(figure: Figure) -> tuple[str, str]:
-    value = f"{figure.value:,.3f}".rstrip("0").rstrip(".")
-    return figure.name, f"{value} {figure.unit}".strip()
+    return figure.name, _number(figure.value, figure.unit)
+
+
+def _number(value: float, unit: str) -> str:
+    digits = f"{value:,.3f}".rstrip("0").rstrip(".")
+    return f"{digits} {unit}".strip()
+
+
+def _promises(history: Sequence[Entry]) -> Iterator[tuple[str, ...]]:
+    for _, recording in _newest(history):
+        for each in recording.figures:
+            if each.most is not None:
+                most = _number(each.most, each.unit)
+                yield each.name, _number(each.value, each.unit), most, _title(each.test)
 
 
 def _watched(history: Sequence[Entry], baseline: dict[str, float]) -> Iterator[tuple[Any, ...]]:

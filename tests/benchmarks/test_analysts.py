@@ -91,9 +91,11 @@ def test_one_pass_serves_all_analysts(hour: Transcript, figures: Figures) -> Non
     for name in ("all analysts, one pass", "all analysts, a pass for each"):
         assert all(found == first for found in results[name])
     best = {name: min(values) for name, values in seconds.items()}
-    assert best["all analysts, one pass"] <= LIMIT
-    assert best["all analysts, one pass"] <= MOST_OVERHEAD * best["the encoder alone, all branches"]
-    assert best["all analysts, one pass"] < best["all analysts, a pass for each"]
+    ours = best["all analysts, one pass"]
+    figures.note("all analysts, one pass", ours, "s", most=LIMIT)
+    beyond = ours / best["the encoder alone, all branches"]
+    figures.note("all analysts / the encoder alone", beyond, "", most=MOST_OVERHEAD)
+    assert ours < best["all analysts, a pass for each"]
 
 
 CHILD = """
@@ -124,8 +126,7 @@ def _peak(hours: int) -> float:
 def test_memory_does_not_grow_with_length(figures: Figures) -> None:
     one, four = _peak(1), _peak(4)
     figures.note("peak memory of all analysts, 1 h", one, "MB")
-    figures.note("peak memory of all analysts, 4 h", four, "MB")
-    assert four < 1.1 * one + 20
+    figures.note("peak memory of all analysts, 4 h", four, "MB", most=1.1 * one + 20)
 
 
 def test_what_each_analyst_adds_to_the_pass(hour: Transcript, figures: Figures) -> None:

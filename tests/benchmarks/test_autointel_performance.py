@@ -122,9 +122,10 @@ def test_the_first_system_sixty_times_as_fast(figures: Figures) -> None:
         figures.timeline(f"Simulated, {name}", bars(runs[name][0].profile))
 
     assert len({run.report for some in runs.values() for run in some}) == 1
-    assert compared.ratio(FLAGS).value <= 0.55
-    assert min(took[FLAGS]) <= 1.05 * path[FLAGS]
-    assert compared.ratio(PIPELINED).value <= 0.40
+    for name, most in ((FLAGS, 0.55), (PIPELINED, 0.40)):
+        figures.note(f"{name} / {SEQUENTIAL}", compared.ratio(name).value, "", most=most)
+    beyond = min(took[FLAGS]) / path[FLAGS]
+    figures.note(f"{FLAGS} / the critical path", beyond, "", most=1.05)
 
 
 @pytest.mark.usefixtures("_imported")
@@ -226,9 +227,10 @@ def tell(title: str, runs: Mapping[str, list[Any]], figures: Figures) -> None:
             figures.compare(f"{title}, phase {phase}", times)
     peaks = {name: min(run["peak_mb"] for run in some) for name, some in runs.items()}
     for name, peak in peaks.items():
-        figures.note(f"peak memory, {name}, imports included", peak, "MB")
-    assert peaks[FLAGS] <= 1.10 * peaks[SEQUENTIAL]
-    assert peaks[PIPELINED] <= 1.25 * peaks[SEQUENTIAL]
+        figures.note(f"peak memory, {name}, imports included", peak, "MB", most=1000)
+    for name, most in ((FLAGS, 1.10), (PIPELINED, 1.25)):
+        ratio = peaks[name] / peaks[SEQUENTIAL]
+        figures.note(f"peak memory, {name} / {SEQUENTIAL}", ratio, "", most=most)
 
 
 def test_the_sample_debate(debate: Path, tmp_path: Path, figures: Figures) -> None:
@@ -269,7 +271,8 @@ def test_the_sample_debate_with_a_language_model(
     compared = figures.compare(title, took, watch={FLAGS: SEQUENTIAL, PIPELINED: SEQUENTIAL})
     figures.note("questions a run", len(server.seen) / 6, "")
     assert all(each == reports[SEQUENTIAL][0] for some in reports.values() for each in some)
-    assert compared.ratio(FLAGS).value < 0.9
+    for name, most in ((FLAGS, 0.9), (PIPELINED, 0.75)):
+        figures.note(f"{name} / {SEQUENTIAL}", compared.ratio(name).value, "", most=most)
 
 
 def test_an_hour_of_captions(hour: Path, tmp_path: Path, figures: Figures) -> None:
@@ -278,5 +281,5 @@ def test_an_hour_of_captions(hour: Path, tmp_path: Path, figures: Figures) -> No
     for run in itertools.chain.from_iterable(runs.values()):
         assert len(run["report"]["transcript"]["segments"]) == SEGMENTS
         assert run["passes"] == [SEGMENTS]
-        assert run["peak_mb"] < 1000
-    assert min(run["seconds"] for run in runs[FLAGS]) <= 20
+    best = min(run["seconds"] for run in runs[FLAGS])
+    figures.note(f"{FLAGS}, once everything is loaded", best, "s", most=20)

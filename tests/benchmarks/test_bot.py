@@ -165,9 +165,8 @@ def test_the_bot_is_there_soon_and_light(
             assert bot.end() == 0
         figures.note(f"{which} start: connected after", connected, "s")
         figures.note(f"{which} start: ready after", ready, "s")
-        figures.note(f"{which} start: memory", memory, "MB")
+        figures.note(f"{which} start: memory", memory, "MB", most=200)
         figures.note(f"{which} start: of a processor", cpu, "s")
-        assert memory <= 200
 
 
 class Crowd:
@@ -238,11 +237,11 @@ def test_fifty_commands_a_second_are_answered_at_once(
     p50, p99 = (statistics.quantiles(every, n=100)[at] for at in (49, 98))
     figures.note("commands", COMMANDS / took, "a second")
     figures.note("acknowledged, median", p50 * 1000, "ms")
-    figures.note("acknowledged, 99th percentile", p99 * 1000, "ms")
+    figures.note("acknowledged, 99th percentile", p99 * 1000, "ms", most=1000)
     figures.note("acknowledged, worst", max(every) * 1000, "ms")
     for name in dict.fromkeys(i.data["name"] for i in asked):
         print(f"  {told([i for i in asked if i.data['name'] == name])}")
-    figures.note("the bot: memory", memory, "MB")
+    figures.note("the bot: memory", memory, "MB", most=500)
     figures.note("the bot: of a processor", cpu - idle, "s")
     for memory_of_child, cpu_of_child in children:
         figures.note("its reader: memory", memory_of_child, "MB")
@@ -255,8 +254,6 @@ def test_fifty_commands_a_second_are_answered_at_once(
     assert not any(interaction.failed for interaction in asked)
     assert "Failed" not in everything_shown(m for i in asked for m in answers(i))
     assert server.refused == limited
-    assert p99 <= 1.0
-    assert memory <= 500
     assert Counter((v.job.tenant, v.job.url) for v in views) == Counter(crowd.wanted)
     assert "level=error" not in bot.log.read_text()
     assert left == 0

@@ -64,9 +64,8 @@ def test_a_crew_of_empty_stages_costs_at_most_half_a_second(figures: Figures) ->
     figures.compare(f"A crew of {count} empty stages", seconds)
     assert ran["crew"] == ran["plain asyncio"]
     overhead = statistics.median(seconds["crew"]) - statistics.median(seconds["plain asyncio"])
-    figures.note("overhead of the crew", overhead * 1000, "ms")
+    figures.note("overhead of the crew", overhead * 1000, "ms", most=500)
     figures.note("overhead of the crew a task", overhead / count * 1000, "ms")
-    assert overhead <= 0.5
 
 
 def test_a_crew_of_sleeping_stages_takes_the_critical_path_plus_its_overhead(
@@ -94,4 +93,5 @@ def test_a_crew_of_sleeping_stages_takes_the_critical_path_plus_its_overhead(
     figures.note("work", sum(sleeps.values()), "s")
     assert ran["all flags on"] == ran["all flags off"]
     overhead = statistics.median(seconds["crew alone (empty stages)"])
-    assert statistics.median(seconds["all flags on"]) <= 1.1 * path + overhead
+    beyond = (statistics.median(seconds["all flags on"]) - overhead) / path
+    figures.note("all flags on, less the crew / the critical path", beyond, "", most=1.1)

@@ -61,4 +61,4 @@ def test_all_claims_at_once_against_one_by_one(tmp_path: Path, figures: Figures)
     assert all(len(hits) == LIMIT for hits in found["at once"][0])
     median = {name: statistics.median(values) for name, values in seconds.items()}
     assert median["at once"] < median["one by one"]
-    assert median["a single claim"] < 0.1
+    figures.note("a single claim", median["a single claim"] * 1000, "ms", most=100)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.benchmarks.figures import Figures
 from tests.fixtures_whisper import build_tiny_whisper
 from tests.llm.conftest import ask, echo
 from tests.media import make_voice
@@ -42,7 +43,8 @@ BALLAST = 400
 FOR_RUNS = 400
 """Megabytes by which the process itself may grow while all runs are under way."""
 
-MOST_ERRORS = 0.01
+MOST_ERRORS = 1.0
+"""In a hundred."""
 
 FAULTS: tuple[Fault, ...] = ("429", "503", "429", "500")
 """What the provider answers to the first requests."""
@@ -132,17 +134,9 @@ def content(result: RunResult) -> dict[str, Any]:
     return report
 
 
-def show(name: str, diary: Diary, limit: float) -> None:
-    print(
-        f"  {name:<34} peak {diary.peak:5.0f} MB ({diary.peak / limit:4.0%} of the limit), "
-        f"{diary.seconds:5.1f} s, {diary.waited} of {RUNS} waited, {diary.refused} requests "
-        f"refused, {diary.threads} threads, errors {diary.error_rate:.1%}"
-    )
-
-
 @pytest.mark.benchmark
 def test_runs_that_would_not_fit_together_take_turns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures
 ) -> None:
     model = build_tiny_whisper(tmp_path / "whisper", ballast=BALLAST)
     talks = [make_voice(tmp_path / f"talk_{n}.flac", [(0.5, 25.0 + n)], 30.0) for n in range(RUNS)]
@@ -166,21 +160,26 @@ def test_runs_that_would_not_fit_together_take_turns(
             endless = Memory(1 << 50, 1 << 50)
             patch.setattr(machine, "memory", lambda most_mb=None: endless)
             sides["fixed: all at once"] = pressed(tmp_path / "fixed", talks, model, slow)
-    print(
-        f"\n{RUNS} recordings of half a minute, limit {limit} MB, {base:.0f} MB of it taken before:"
+    figures.compare(
+        f"{RUNS} recordings of half a minute, short of memory",
+        {name: [diary.seconds] for name, diary in sides.items()},
     )
+    figures.note("taken before", base, "MB")
     for name, diary in sides.items():
-        show(name, diary, limit)
+        promised = name == "adaptive"
+        figures.note(f"peak memory, {name}", diary.peak, "MB", most=limit if promised else None)
+        figures.note(f"that waited for memory, {name}", diary.waited, "recordings")
+        figures.note(f"requests refused, {name}", diary.refused, "")
+        figures.note(f"failed stages, {name}", 100 * diary.error_rate, "%", most=MOST_ERRORS)
         assert diary.reports == undisturbed
-        assert diary.error_rate < MOST_ERRORS
-    assert sides["adaptive"].peak < limit < sides["fixed: all at once"].peak
+    assert sides["fixed: all at once"].peak > limit
     assert sides["adaptive"].waited
     assert sides["adaptive"].refused
 
 
 @pytest.mark.benchmark
 def test_a_provider_that_is_pressed_loses_no_call_where_the_number_at_once_follows_it(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, figures: Figures
 ) -> None:
     """It takes three requests at once, and every answer takes its time."""
     calls, most = 120, 24
@@ -210,11 +209,12 @@ def test_a_provider_that_is_pressed_loses_no_call_where_the_number_at_once_follo
             lost[name] = sum(isinstance(answer, ModelUnavailable) for answer in answers)
             refused[name] = sum(request.fault is not None for request in stub.seen)
             assert lost[name] + stub.answered == calls
-    print(f"\n{calls} questions, up to {most} at once, to a provider that takes 3:")
+    figures.compare(
+        f"{calls} questions, up to {most} at once, to a provider that takes 3",
+        {name: [taken] for name, taken in seconds.items()},
+    )
     for name in refused:
-        print(
-            f"  {name:<10} {refused[name]:4d} refused, {lost[name]:3d} without an answer "
-            f"({lost[name] / calls:.1%}), {seconds[name]:.1f} s"
-        )
-    assert lost["adaptive"] / calls < MOST_ERRORS
+        promised = MOST_ERRORS if name == "adaptive" else None
+        figures.note(f"refused, {name}", refused[name], "")
+        figures.note(f"without an answer, {name}", 100 * lost[name] / calls, "%", most=promised)
     assert refused["adaptive"] < refused["fixed"]

@@ -33,4 +33,5 @@ def test_help_costs_at_most_twice_the_import_of_typer_and_rich(figures: Figures)
         "Start-up", seconds, watch={"autointel --help": "python -c 'import typer, rich'"}
     )
     assert all(all(values) for values in succeeded.values())
-    assert found.ratio("autointel --help").value <= 2
+    ratio = found.ratio("autointel --help").value
+    figures.note("autointel --help / its libraries alone", ratio, "", most=2)

@@ -117,4 +117,5 @@ def test_streamed_transcription(link: str, tmp_path: Path, figures: Figures) -> 
         watch={"listen while downloading": "download, then listen"},
     )
     assert len({one.model_dump_json() for each in found.values() for one in each}) == 1
-    assert comparison.ratio("listen while downloading").value < 0.85
+    ratio = comparison.ratio("listen while downloading").value
+    figures.note("listen while downloading / download, then listen", ratio, "", most=0.85)

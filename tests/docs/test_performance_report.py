@@ -44,13 +44,16 @@ def test_speed(figures):
     seconds = {{"theirs": [1.0, 1.0, 1.0], "ours": {ours}}}
     figures.compare("Speed", seconds, watch={{"ours": "theirs"}})
     figures.note("size", 3, "MB")
+    {promise}
 """
 
 
-def bench(folder: Path, ours: list[float], *options: str) -> subprocess.CompletedProcess[str]:
+def bench(
+    folder: Path, ours: list[float], *options: str, promise: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run a benchmark in which our side took so long, as `make bench` does."""
     (folder / "conftest.py").write_text(ELSEWHERE)
-    (folder / "test_speed.py").write_text(BENCHMARK.format(ours=ours))
+    (folder / "test_speed.py").write_text(BENCHMARK.format(ours=ours, promise=promise))
     command = ["-m", "pytest", "-p", "tests.benchmarks.conftest", f"--rootdir={folder}"]
     return subprocess.run(
         [sys.executable, *command, f"--basetemp={folder / 'tmp'}", str(folder), "-s", *options],
@@ -108,6 +111,19 @@ def test_what_was_recorded_is_in_the_history_and_in_the_report(folder: Path) -> 
     text = (folder / "report.md").read_text()
     assert "| Speed: ours / theirs | 0.500 ± 0.010 | 0.500 |" in text
     assert "| size | 3 MB |" in text
+
+
+@pytest.mark.parametrize("size", [2.9, 3.0, 3.1])
+def test_what_is_more_than_was_promised_fails(size: float, tmp_path: Path) -> None:
+    done = bench(tmp_path, STEADY, promise=f"figures.note('height', {size}, 'm', most=3)")
+    assert done.returncode == int(size > 3), done.stdout
+    assert ("height: 3.1 m (at most 3)" in done.stdout) is (size > 3)
+
+
+def test_what_is_promised_is_in_the_report(folder: Path) -> None:
+    done = bench(folder, STEADY, "--record", promise="figures.note('height', 2.9, 'm', most=3)")
+    assert done.returncode == 0, done.stdout
+    assert "| height | 2.9 m | 3 m | Speed |" in (folder / "report.md").read_text()
 
 
 def test_of_a_session_that_failed_only_what_passed_is_recorded(folder: Path) -> None:
