@@ -66,6 +66,12 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def after_a_frame(self, script: str) -> Any:
+        """What a script gives when what is on the screen has been drawn twice more."""
+        frame = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        self.send("Runtime.evaluate", expression=frame, awaitPromise=True)
+        return self.run(script)
+
     def until(self, condition: str, seconds: float = 15) -> None:
         deadline = time.monotonic() + seconds
         while not self.run(condition):
@@ -74,12 +80,16 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """A real click of the mouse in the middle of an element."""
-        x, y = self.run(
+        middle = (
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             "e.scrollIntoView({block: 'center', behavior: 'instant'});"
             "const b = e.getBoundingClientRect();"
             "return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
+        # What comes into view for the first time is laid out then, and may move what is around it.
+        x, y = self.run(middle)
+        while (moved := self.after_a_frame(middle)) != [x, y]:
+            x, y = moved
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
