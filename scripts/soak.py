@@ -182,16 +182,16 @@ class Soak:
         return process
 
     def links(self, many: int) -> list[tuple[str, str]]:
-        """New links, old ones again, and some that lead nowhere."""
-        chosen = []
+        """New links, old ones again, and some that lead nowhere; none of them twice."""
+        chosen: dict[str, str] = {}
         for _ in range(many):
             if self.number and self.random.random() < 0.2:
                 number = self.random.randrange(self.number)
             else:
                 number, self.number = self.number, self.number + 1
             name = f"nothing-{number}" if number % BROKEN == BROKEN - 1 else f"talk-{number}"
-            chosen.append((f"{self.url}/{name}.vtt", self.random.choice(DEPTHS)))
-        return chosen
+            chosen.setdefault(f"{self.url}/{name}.vtt", self.random.choice(DEPTHS))
+        return list(chosen.items())
 
     def put_up(self) -> None:
         """A list of links for the workers; the command may be killed and is then given again."""
