@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.killed_run import KilledRun, nursery
 from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
     AutonomousIntelligenceOrchestrator,
     RunResult,
@@ -47,6 +48,13 @@ def remembering(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("remembering")
     assert execute(folder / "data", ALMANAC, "deep").status == "complete"
     return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def killed_run() -> Iterator[KilledRun]:
+    """Runs that kill themselves at some moment."""
+    with nursery() as run:
+        yield run
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -17,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import content, execute
-from tests.e2e.test_resume import CHILD
+from tests.killed_run import KilledRun
 from tests.media import make_tone
 from tests.s3_server import S3_MARKS, S3Server, s3_server
 from tests.web import Web, serve
@@ -115,15 +113,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     ],
 )
 def test_what_a_killed_machine_has_done_is_done(
-    s3: S3Server, debate: Path, stage: str, kind: str, undisturbed: dict[str, Any]
+    s3: S3Server,
+    debate: Path,
+    stage: str,
+    kind: str,
+    killed_run: KilledRun,
+    undisturbed: dict[str, Any],
 ) -> None:
-    child = [sys.executable, "-c", CHILD.replace("experimental", "standard")]
-    killed = subprocess.run(
-        [*child, str(debate), stage, kind],
-        env=os.environ | {"AUTOINTEL_DATA_DIR": str(Path("one").absolute())},
-        timeout=100,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    assert killed_run(Path("one"), debate, stage, kind, "standard") == -signal.SIGKILL
     continued = run_on("two", debate)
     assert continued.status == "complete"
     waves = plan(Depth.STANDARD, Flags()).waves()
@@ -224,14 +221,12 @@ def test_what_another_machine_still_works_at_stays_in_the_bucket(
 
 
 @pytest.fixture
-def unfinished() -> Callable[[str, Path], str]:
+def unfinished(killed_run: KilledRun) -> Callable[[str, Path], str]:
     """Lets a machine die in the middle of a run; gives the run's id."""
 
     def of(name: str, source: Path) -> str:
-        child = [sys.executable, "-c", CHILD, str(source), "claims", "started"]
-        data_dir = Path(name).absolute()
-        subprocess.run(child, env=os.environ | {"AUTOINTEL_DATA_DIR": str(data_dir)}, timeout=100)
-        [folder] = (data_dir / "runs").iterdir()
+        killed_run(Path(name), source, "claims", "started", "experimental")
+        [folder] = (Path(name) / "runs").iterdir()
         return folder.name
 
     return of

@@ -5,10 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import content, execute
-from tests.e2e.test_resume import CHILD
+from tests.killed_run import KilledRun
 from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
     AutonomousIntelligenceOrchestrator,
 )
@@ -125,15 +122,10 @@ async def test_a_run_that_is_stopped_leaves_nothing_behind_and_can_go_on(
     ],
 )
 def test_a_run_that_was_killed_goes_on_with_or_without_barriers(
-    stage: str, kind: str, data_dir: Path, debate: Path, tmp_path: Path
+    stage: str, kind: str, data_dir: Path, debate: Path, tmp_path: Path, killed_run: KilledRun
 ) -> None:
-    environment = {"AUTOINTEL_DATA_DIR": str(data_dir), "ENABLE_PIPELINED_RUN": "true"}
-    killed = subprocess.run(
-        [sys.executable, "-c", CHILD, str(debate), stage, kind],
-        env=os.environ | environment,
-        timeout=100,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    killed = killed_run(data_dir, debate, stage, kind, "experimental", ENABLE_PIPELINED_RUN="true")
+    assert killed == -signal.SIGKILL
     continued = execute(data_dir, debate, "experimental", ENABLE_PIPELINED_RUN=kind == "started")
     assert continued.status == "complete"
     assert "acquisition" in continued.reused

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import content, execute
+from tests.killed_run import KilledRun
 from ultimate_discord_intelligence_bot.embedding import load_embedder
 from ultimate_discord_intelligence_bot.errors import StorageError
 from ultimate_discord_intelligence_bot.memory.drivers.graph_sqlite import SqliteGraph
@@ -23,25 +21,6 @@ from ultimate_discord_intelligence_bot.settings import Depth, load_settings
 from ultimate_discord_intelligence_bot.stages import memory_for
 
 EVERY_STAGE = [stage.name for stage in plan(Depth.EXPERIMENTAL, Flags()).stages]
-
-CHILD = """
-import asyncio, os, signal, sys
-from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
-    AutonomousIntelligenceOrchestrator,
-)
-
-source, stage, kind = sys.argv[1:]
-orchestrator = AutonomousIntelligenceOrchestrator(allow_files=True)
-
-
-def kill(event):
-    if (event.stage, event.kind) == (stage, kind):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-orchestrator.events.subscribe(kill)
-asyncio.run(orchestrator.execute_autonomous_intelligence_workflow(source, "experimental"))
-"""
 
 
 def test_a_second_run_reuses_everything_and_says_so(data_dir: Path, debate: Path) -> None:
@@ -144,14 +123,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 @pytest.mark.parametrize("kind", ["started", "finished"])
 @pytest.mark.parametrize("stage", EVERY_STAGE)
 def test_killed_at_any_stage_a_run_continues_there(
-    stage: str, kind: str, data_dir: Path, debate: Path, undisturbed: dict[str, object]
+    stage: str,
+    kind: str,
+    data_dir: Path,
+    debate: Path,
+    killed_run: KilledRun,
+    undisturbed: dict[str, object],
 ) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", CHILD, str(debate), stage, kind],
-        env=os.environ | {"AUTOINTEL_DATA_DIR": str(data_dir)},
-        timeout=100,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    assert killed_run(data_dir, debate, stage, kind, "experimental") == -signal.SIGKILL
     continued = execute(data_dir, debate, "experimental")
     assert continued.status == "complete"
     assert content(continued) == undisturbed

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 _QUIET = {
@@ -28,11 +29,32 @@ class _NotCrewai(logging.Filter):
         return f"{os.sep}crewai{os.sep}" not in record.pathname
 
 
+class _Absent(MetaPathFinder):
+    """Lets one thread do without a package that is installed.
+
+    For CrewAI, Qdrant's client is an extra: where there is none, its own memory, which we do not
+    use, offers no Qdrant. Importing that client is a quarter of what importing CrewAI takes.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._package, self._thread = package, threading.get_ident()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == self._package and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    def __enter__(self) -> None:
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *_: object) -> None:
+        sys.meta_path.remove(self)
+
+
 def import_crewai() -> None:
     """Import CrewAI (seconds, the first time)."""
     with _importing:
         if "crewai" not in sys.modules:
-            with _private_home():
+            with _private_home(), _Absent("qdrant_client"):
                 import crewai  # noqa: F401
             logging.getLogger().addFilter(_NotCrewai())
             logging.getLogger("crewai").setLevel(logging.CRITICAL)
