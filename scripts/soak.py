@@ -262,7 +262,8 @@ class Soak:
         self.samples.append(
             Sample(
                 self.elapsed(),
-                int(status["VmRSS"].split()[0]) / 1024,
+                # Mapped files, such as the vectors, are the kernel's to drop.
+                int(status["RssAnon"].split()[0]) / 1024,
                 len(list(Path(f"/proc/{worker}/fd").iterdir())),
                 int(status["Threads"]),
                 ended,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -180,6 +181,43 @@ def test_a_quota_of_version_1_counts(kernel: Path) -> None:
     put(kernel / "cgroup/cpu/x", {"cpu.cfs_quota_us": "100000\n", "cpu.cfs_period_us": "100000\n"})
 
     assert machine.cores() == 1
+
+
+# -- the heap ---------------------------------------------------------------------------------
+
+THREADS = """
+import os, re, sys, threading
+from ultimate_discord_intelligence_bot.machine import share_heap
+
+if sys.argv[1] == "shared":
+    share_heap()
+held, all_there = [], threading.Barrier(9)
+
+
+def take():
+    held.append([os.urandom(1000) for _ in range(1000)])
+    all_there.wait()
+
+
+for _ in range(8):
+    threading.Thread(target=take).start()
+all_there.wait()
+starts = re.findall(r"^([0-9a-f]+)-.* 0 *$", open("/proc/self/maps").read(), re.MULTILINE)
+print(sum(int(start, 16) % (64 << 20) == 0 for start in starts))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has several heaps")
+def test_threads_share_one_heap_unless_the_operator_says_otherwise() -> None:
+    def heaps(how: str, **environment: str) -> int:
+        """How many heaps there are besides the first."""
+        command = [sys.executable, "-c", THREADS, how]
+        told = subprocess.check_output(command, env=os.environ | environment, text=True)
+        return int(told)
+
+    assert heaps("shared") == 0
+    assert heaps("by default") > 1
+    assert heaps("shared", MALLOC_ARENA_MAX="4") == 3
 
 
 # -- processes --------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from ..jobs.job import JobView
 from ..jobs.lists import read_list
 from ..jobs.summary import Totals, exit_code_of
 from ..jobs.worker import Worker
+from ..machine import share_heap
 from ..observability import configure_logging
 from ..runs import Run
 from ..settings import Depth, Settings, load_settings
@@ -56,6 +57,7 @@ def batch(request: Request, *, as_json: bool) -> int:
     with orderly_exit():
         settings = load_settings()
         configure_logging(settings)
+        share_heap()
         with Board(settings) as board:
             found = _batch(request, settings)
             _tell(found)

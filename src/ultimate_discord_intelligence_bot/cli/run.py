@@ -17,6 +17,7 @@ from ..autonomous_orchestrator import AutonomousIntelligenceOrchestrator, RunRes
 from ..briefing.wording import clock, counted, gaps, tally
 from ..errors import AutointelError
 from ..forecast import Forecast
+from ..machine import share_heap
 from ..models.report import Report
 from ..models.verification import Statement
 from ..observability import configure_logging
@@ -50,6 +51,7 @@ def run(inputs: Sequence[str], request: Request, *, as_json: bool) -> int:
     with orderly_exit():
         settings = load_settings()
         configure_logging(settings)
+        share_heap()
         if request.estimate:
             return _estimate(inputs, request, settings, as_json=as_json)
         codes = []

@@ -12,6 +12,7 @@ from ..briefing.wording import counted
 from ..errors import SettingsError
 from ..jobs.database import QUEUES
 from ..jobs.worker import Worker
+from ..machine import share_heap
 from ..observability import configure_logging
 from ..settings import load_settings
 from .monitoring import monitored
@@ -31,6 +32,7 @@ def worker(queues: Sequence[str], *, concurrency: int | None, patience: int) -> 
             )
         settings = load_settings()
         configure_logging(settings)
+        share_heap()
         told = _signals()
         checks: dict[str, Check] = dict.fromkeys(("lease", "queue"), _starting)
         with monitored(settings, checks):
