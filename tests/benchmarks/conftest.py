@@ -61,8 +61,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     wanted = option("--record", default=False) or option("--new-baseline", default=False)
     if not wanted or not (recording.comparisons or recording.figures):
         return
-    if option("--new-baseline", default=False):
-        keep_baseline(recording.ratios)
     if option("--record", default=False):
         report.record(recording)
+    if option("--new-baseline", default=False):
+        keep_baseline(recording.ratios)
     report.write()

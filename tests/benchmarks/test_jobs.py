@@ -135,10 +135,9 @@ def board(settings: Settings) -> Iterator[Board]:
         yield opened
 
 
-@pytest.mark.parametrize(("concurrency", "rounds"), [(2, ROUNDS), (8, ROUNDS), (32, ROUNDS)])
+@pytest.mark.parametrize("concurrency", [2, 8, 32], ids=lambda many: f"{many} at once")
 def test_a_batch_takes_the_ideal_and_what_its_runs_cost(
     concurrency: int,
-    rounds: int,
     settings: Settings,
     board: Board,
     tmp_path: Path,
@@ -150,14 +149,14 @@ def test_a_batch_takes_the_ideal_and_what_its_runs_cost(
         seconds, found = timed(lambda: {plain(elsewhere, url) for url in links(3, "plain")})
     [expected], cost = found, seconds / 3
 
-    urls, watch = links(rounds * concurrency, "load"), Watch()
+    urls, watch = links(ROUNDS * concurrency, "load"), Watch()
     empty = settings.data_dir.joinpath("jobs.sqlite").stat().st_size
     put(board, urls)
     began = time.perf_counter()
     with simulated(SECONDS), Worker(settings, events=watch.events, concurrency=concurrency):
         took = wait(board) - watch.first
     views = list(board.look())
-    ideal, busy = rounds * IDEAL, len(urls) * cost
+    ideal, busy = ROUNDS * IDEAL, len(urls) * cost
     figures.compare(
         f"{len(urls)} runs of {IDEAL:.1f} s, {concurrency} at once",
         {"ideal": [ideal], "jobs": [took]},
@@ -286,6 +285,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Full:
         ("latest", lambda board: board.look(limit=50, newest_first=True)),
         ("running", lambda board: board.look(statuses=["running"])),
     ],
+    ids=["latest", "running"],
 )
 def test_what_has_ended_does_not_slow_the_board_down(
     look: Callable[[Board], Iterator[JobView]],
