@@ -1,4 +1,4 @@
-"""What it costs to ask the command for help."""
+"""What it costs to ask the command for help, and to have CrewAI."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from tests.benchmarks.measure import interleave
 pytestmark = pytest.mark.benchmark
 
 
+def succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+
+
 def test_help_costs_at_most_twice_the_import_of_typer_and_rich(figures: Figures) -> None:
     autointel = str(Path(sys.executable).with_name("autointel"))
-
-    def succeeds(*command: str) -> bool:
-        return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
 
     seconds, succeeded = interleave(
         {
@@ -35,3 +36,24 @@ def test_help_costs_at_most_twice_the_import_of_typer_and_rich(figures: Figures)
     assert all(all(values) for values in succeeded.values())
     ratio = found.ratio("autointel --help").value
     figures.note("autointel --help / its libraries alone", ratio, "", most=2)
+
+
+CREWAI = """
+from ultimate_discord_intelligence_bot.llm.quiet import import_crewai
+import_crewai()
+import crewai
+assert crewai.Crew and crewai.BaseLLM
+"""
+
+
+def test_crewai_is_there_sooner_without_the_client_of_qdrant(figures: Figures) -> None:
+    seconds, succeeded = interleave(
+        {
+            "with it": lambda: succeeds(sys.executable, "-c", f"import qdrant_client\n{CREWAI}"),
+            "without it": lambda: succeeds(sys.executable, "-c", CREWAI),
+        },
+        rounds=3,
+    )
+    found = figures.compare("Importing CrewAI", seconds, watch={"without it": "with it"})
+    assert all(all(values) for values in succeeded.values())
+    figures.note("without it / with it", found.ratio("without it").value, "", most=0.95)

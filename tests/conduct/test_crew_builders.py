@@ -149,7 +149,10 @@ def test_crewai_leaves_no_files_in_the_home_folder_and_needs_none(tmp_path: Path
     home = tmp_path / "home"
     home.mkdir()
     module = crew_builders.__name__
-    script = f"import {module}, os; assert os.environ['HOME'] == {str(home)!r}"
+    script = (
+        f"import {module}, os, sys; assert os.environ['HOME'] == {str(home)!r};"
+        "assert 'qdrant_client' not in sys.modules; import qdrant_client"
+    )
     environment = os.environ | {"HOME": str(home)}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=100)
     assert list(home.rglob("*")) == []
