@@ -160,8 +160,8 @@ def test_a_damaged_card_is_told(settings: Settings) -> None:
         Batch(batch.folder)
 
 
-def test_ten_thousand_links_take_little_memory(board: Board, settings: Settings) -> None:
-    lines = (f"https://example.org/talks/{n}\n".encode() for n in range(10_000))
+def test_thousands_of_links_take_little_memory(board: Board, settings: Settings) -> None:
+    lines = (f"https://example.org/talks/{n}\n".encode() for n in range(4_000))
     tracemalloc.start()
     try:
         batch = Batch.begin(
@@ -172,5 +172,5 @@ def test_ten_thousand_links_take_little_memory(board: Board, settings: Settings)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (batch.size, totals.statuses["waiting"]) == (10_000, 10_000)
-    assert peak < 40e6
+    assert (batch.size, totals.statuses["waiting"]) == (4_000, 4_000)
+    assert peak < 10e6
