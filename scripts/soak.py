@@ -60,6 +60,7 @@ MOST_DATABASE = 1.25
 """What a job may add to the job database late, as a multiple of what it adds early."""
 
 DRAIN_S = 600.0
+KILLED_AFTER_S = (10.0, 50.0)
 
 
 # -- what is heard -------------------------------------------------------------------------------
@@ -295,13 +296,14 @@ def soak(minutes: float, seed: int, folder: Path) -> Soak:
         here = Soak(url, settings, random.Random(seed))
         steady = here.start("worker", "--concurrency", "2")
         victim = here.start("worker", "--concurrency", "2")
-        sampled = killed = time.monotonic()
+        sampled = time.monotonic()
+        doomed = sampled + here.random.uniform(*KILLED_AFTER_S)
         try:
             while here.elapsed() < minutes * 60:
-                if time.monotonic() - killed > here.random.uniform(15, 40):
+                if time.monotonic() > doomed:
                     here.kill(victim, "worker")
                     victim = here.start("worker", "--concurrency", "2")
-                    killed = time.monotonic()
+                    doomed = time.monotonic() + here.random.uniform(*KILLED_AFTER_S)
                 if time.monotonic() - sampled > SAMPLE_S:
                     here.sample(steady.pid, board)
                     sampled = time.monotonic()
@@ -324,7 +326,19 @@ def soak(minutes: float, seed: int, folder: Path) -> Soak:
 
 
 def drain(here: Soak, board: Board) -> None:
-    """Wait until everything that was put up has ended."""
+    """Wait until everything that was put up has ended.
+
+    A job under which its workers died again and again was parked; it is tried once more.
+    """
+    finish(here, board)
+    for view in list(board.look(statuses=["parked"])):
+        here.done["jobs parked, tried again"] += 1
+        subprocess.run(command("jobs", "retry", view.id), capture_output=True, check=True)
+    finish(here, board)
+
+
+def finish(here: Soak, board: Board) -> None:
+    """Wait until nobody works."""
     deadline = time.monotonic() + DRAIN_S
     while time.monotonic() < deadline:
         here.reap()
