@@ -24,6 +24,9 @@ _LONGEST_KEY = 1024
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _RETRIES = 8
+_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.4), timedelta(seconds=2)
+"""Between two of them, at random; by default all of them may be over after a second."""
+
 _PARTS = 4
 """How many parts of a file are on their way at the same time, 5 MiB each."""
 
@@ -202,7 +205,11 @@ def _connect(name: str, patience: float) -> ObjectStore:
             "read_timeout": 3 * silence,
             "timeout": timedelta(hours=4),
         },
-        retry_config={"max_retries": _RETRIES, "retry_timeout": 3 * silence},
+        retry_config={
+            "max_retries": _RETRIES,
+            "retry_timeout": 3 * silence,
+            "backoff": {"init_backoff": _PAUSE, "max_backoff": _LONGEST_PAUSE, "base": 2},
+        },
     )
 
 

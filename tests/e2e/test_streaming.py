@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.e2e.conftest import content, execute
 from tests.fixtures_whisper import build_tiny_whisper
 from tests.media import make_voice
 from tests.web import Web, serve
-from ultimate_discord_intelligence_bot import transcription
+from ultimate_discord_intelligence_bot import machine, transcription
 from ultimate_discord_intelligence_bot.models.media import Growing
 from ultimate_discord_intelligence_bot.settings import Depth
 
@@ -101,13 +102,9 @@ def test_a_download_that_fails_leaves_nobody_listening(
 
 
 def _listeners() -> list[str]:
-    """Command lines of processes of ours that listen."""
+    """Command lines of processes of this test that listen."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if "transcription.worker" in command and str(path.parent.name):
-            found.append(command)
-    return found
+    for process in machine.family():
+        with suppress(OSError):
+            found.append(Path(f"/proc/{process}/cmdline").read_text(errors="replace"))
+    return [command for command in found if "transcription.worker" in command]
