@@ -58,7 +58,11 @@ def bench(
     return subprocess.run(
         [sys.executable, *command, f"--basetemp={folder / 'tmp'}", str(folder), "-s", *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ['PYTHONPATH']}"},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}:{os.environ['PYTHONPATH']}",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         timeout=60,
