@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,23 +12,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.cli.command import started
 from tests.jobs.conftest import talk
 from tests.web import Web, serve
 from ultimate_discord_intelligence_bot.cli import app
-
-AUTOINTEL = str(Path(sys.executable).with_name("autointel"))
-
-
-def start(data_dir: Path, *words: str, **more: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [AUTOINTEL, *words],
-        env={**os.environ, "AUTOINTEL_DATA_DIR": str(data_dir)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **more,
-    )
 
 
 def autointel(data_dir: Path, *words: str, given: str = "") -> Result:
@@ -98,7 +82,7 @@ def test_jobs_are_put_up_here_and_done_by_a_worker_there(
     name = answered(data_dir, "batch", str(links), "--detach")["batch"]
     listed = answered(data_dir, "jobs", "list", "--batch", name)
     assert [job["status"] for job in listed] == ["waiting", "waiting"]
-    with start(data_dir, "worker") as worker:
+    with started(data_dir, "worker") as worker:
         deadline = time.monotonic() + 60
         while not all(job["ended"] for job in answered(data_dir, "jobs", "list")):
             assert time.monotonic() < deadline
@@ -128,7 +112,7 @@ def test_what_is_interrupted_goes_on(web: Web, data_dir: Path, tmp_path: Path) -
     (links := tmp_path / "links.txt").write_text(
         f"{web.url}/ants.vtt\n{web.url}/slow.mp3\n{web.url}/cats.vtt\n"
     )
-    with start(data_dir, "batch", str(links)) as process:
+    with started(data_dir, "batch", str(links)) as process:
         deadline = time.monotonic() + 60
         while not web.requests["/slow.mp3"]:
             assert time.monotonic() < deadline

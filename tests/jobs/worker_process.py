@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 from ultimate_discord_intelligence_bot import acquisition
+from ultimate_discord_intelligence_bot.cli.signals import Told
 from ultimate_discord_intelligence_bot.events import EventStream, StageEvent
 from ultimate_discord_intelligence_bot.jobs.worker import Worker
 from ultimate_discord_intelligence_bot.models.media import Acquisition
@@ -24,8 +24,7 @@ from ultimate_discord_intelligence_bot.settings import load_settings
 
 def main(log: Path, concurrency: int, queues: list[str]) -> None:
     configure_logging(load_settings(AUTOINTEL_LOG_LEVEL="error"))
-    told = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    told = Told()
     events = EventStream()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 

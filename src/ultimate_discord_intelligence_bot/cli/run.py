@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from ..models.verification import Statement
 from ..observability import configure_logging
 from ..plans import FREE, only, plan_for
 from ..settings import Depth, Settings, load_settings
+from . import signals
 from .progress import PhaseProgress
 from .terminal import Exit, orderly_exit, show_error, stderr, stdout
 
@@ -86,7 +86,7 @@ def _recordings(text: str, request: Request, settings: Settings) -> Sequence[str
     if locator.kind == "file":
         return [text]
     with stderr.status("looking at the list") as status:
-        listing = asyncio.run(
+        listing = signals.run(
             expand(
                 locator,
                 settings,
@@ -110,7 +110,7 @@ def _run_one(text: str, request: Request, settings: Settings, out: Path | None) 
     orchestrator = AutonomousIntelligenceOrchestrator(settings, allow_files=True)
     stderr.print(f"[bold]{escape(text)}[/] [dim]{depth}[/]")
     with PhaseProgress(orchestrator.events, plan_for(depth, settings)):
-        return asyncio.run(
+        return signals.run(
             orchestrator.execute_autonomous_intelligence_workflow(
                 text, depth, fresh=request.fresh, out=out
             )
@@ -125,7 +125,7 @@ def _estimate(inputs: Sequence[str], request: Request, settings: Settings, *, as
         orchestrator = AutonomousIntelligenceOrchestrator(settings, allow_files=True)
         try:
             with PhaseProgress(orchestrator.events, only(plan_for(depth, settings), FREE)):
-                told = asyncio.run(orchestrator.estimate(text, depth))
+                told = signals.run(orchestrator.estimate(text, depth))
         except AutointelError as error:
             show_error(error, text)
             codes.append(Exit.of(error))

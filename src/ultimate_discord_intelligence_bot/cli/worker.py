@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Sequence
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from ..briefing.wording import counted
@@ -16,6 +13,7 @@ from ..machine import share_heap
 from ..observability import configure_logging
 from ..settings import load_settings
 from .monitoring import monitored
+from .signals import Told
 from .terminal import Exit, orderly_exit, stderr
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def worker(queues: Sequence[str], *, concurrency: int | None, patience: int) -> 
         settings = load_settings()
         configure_logging(settings)
         share_heap()
-        told = _signals()
+        told = Told()
         checks: dict[str, Check] = dict.fromkeys(("lease", "queue"), _starting)
         with monitored(settings, checks):
             here = Worker(settings, queues=queues, concurrency=concurrency)
@@ -51,17 +49,3 @@ def worker(queues: Sequence[str], *, concurrency: int | None, patience: int) -> 
 
 def _starting() -> str:
     return "The worker is starting."
-
-
-def _signals() -> threading.Event:
-    """Set by the first signal; the second one ends the process, and others take its jobs over."""
-    told = threading.Event()
-
-    def receive(number: int, _: FrameType | None) -> None:
-        if told.is_set():
-            raise SystemExit(128 + number)
-        told.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, receive)
-    return told
