@@ -61,6 +61,7 @@ MOST_DATABASE = 1.25
 
 DRAIN_S = 600.0
 KILLED_AFTER_S = (10.0, 50.0)
+"""How long a worker lives that is to be killed, at least and at most."""
 
 
 # -- what is heard -------------------------------------------------------------------------------
@@ -431,7 +432,7 @@ def _sources(stats: Any) -> int:
 
 
 def grew(here: Soak) -> None:
-    """Memory and files of the worker are flat, and so is what a job adds to the database."""
+    """Memory, files, threads of the worker are flat; so is what a job adds to the database."""
     warm = [each for each in here.samples if each.at > here.samples[-1].at * WARM]
     if len(warm) < 6:
         return

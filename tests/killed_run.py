@@ -9,10 +9,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+
+from ultimate_discord_intelligence_bot.closing import Closing
 
 _NURSERY = """
 import asyncio, json, os, signal, sys
@@ -40,51 +39,45 @@ for line in sys.stdin:
         os.environ.update(wanted["environment"])
         os.chdir(wanted["folder"])
         os.dup2(2, 1)
+        signal.alarm(100)
         run(*wanted["arguments"])
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-class KilledRun(Protocol):
-    """Runs something in a data folder until a stage has ``started`` or ``finished``.
+class KilledRun(Closing):
+    """Lets runs kill themselves, all of them forked from one process."""
 
-    Returns:
-        The exit status; that of a run which got no further is ``-SIGKILL``.
-    """
+    def __init__(self) -> None:
+        self._nursery = subprocess.Popen(
+            [sys.executable, "-c", _NURSERY],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def close(self) -> None:
+        """Run nothing more."""
+        self._nursery.kill()
+        self._nursery.communicate()
 
     def __call__(
         self, data_dir: Path, source: Path, stage: str, kind: str, depth: str, **environment: str
-    ) -> int: ...
+    ) -> int:
+        """Run something in a data folder until a stage has ``started`` or ``finished``.
 
-
-@contextmanager
-def nursery() -> Iterator[KilledRun]:
-    """One process from which they all are forked."""
-    command = [sys.executable, "-c", _NURSERY]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-
-        def killed_run(
-            data_dir: Path, source: Path, stage: str, kind: str, depth: str, **environment: str
-        ) -> int:
-            wanted = {
-                "arguments": [str(source), stage, kind, depth],
-                "folder": str(Path.cwd()),
-                "environment": {
-                    **os.environ,
-                    "AUTOINTEL_DATA_DIR": str(data_dir.absolute()),
-                    **environment,
-                },
-            }
-            assert process.stdin
-            assert process.stdout
-            process.stdin.write(json.dumps(wanted) + "\n")
-            process.stdin.flush()
-            return int(process.stdout.readline())
-
-        try:
-            yield killed_run
-        finally:
-            process.kill()
+        Returns:
+            The exit status; ``-SIGKILL`` if it came so far, ``-SIGALRM`` after a hundred seconds.
+        """
+        data = {"AUTOINTEL_DATA_DIR": str(data_dir.absolute())}
+        wanted = {
+            "arguments": [str(source), stage, kind, depth],
+            "folder": str(Path.cwd()),
+            "environment": {**os.environ, **data, **environment},
+        }
+        assert self._nursery.stdin
+        assert self._nursery.stdout
+        self._nursery.stdin.write(json.dumps(wanted) + "\n")
+        self._nursery.stdin.flush()
+        return int(self._nursery.stdout.readline())

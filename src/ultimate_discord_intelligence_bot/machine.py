@@ -119,7 +119,7 @@ watch = Watch()
 """Of this process."""
 
 
-# -- processes ------------------------------------------------------------------------------------
+# -- the heap -------------------------------------------------------------------------------------
 
 
 def share_heap() -> None:
@@ -135,6 +135,9 @@ def share_heap() -> None:
 
     with suppress(AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+# -- processes ------------------------------------------------------------------------------------
 
 
 def footprint(process: int) -> int:

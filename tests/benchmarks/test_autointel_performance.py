@@ -281,5 +281,6 @@ def test_an_hour_of_captions(hour: Path, tmp_path: Path, figures: Figures) -> No
     for run in itertools.chain.from_iterable(runs.values()):
         assert len(run["report"]["transcript"]["segments"]) == SEGMENTS
         assert run["passes"] == [SEGMENTS]
+        assert run["peak_mb"] < 1000
     best = min(run["seconds"] for run in runs[FLAGS])
     figures.note(f"{FLAGS}, once everything is loaded", best, "s", most=20)

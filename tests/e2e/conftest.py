@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.killed_run import KilledRun, nursery
+from tests.killed_run import KilledRun
 from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
     AutonomousIntelligenceOrchestrator,
     RunResult,
@@ -53,7 +53,7 @@ def remembering(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def killed_run() -> Iterator[KilledRun]:
     """Runs that kill themselves at some moment."""
-    with nursery() as run:
+    with KilledRun() as run:
         yield run
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from http import HTTPStatus
 from typing import Any, cast
 
 import aiohttp
@@ -53,7 +54,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 
 _KEPT_S = 90 * 24 * 3600.0
 _TIDY_S = 6 * 3600.0
-_UNKNOWN_INTERACTION, _TOO_MANY = 10062, 429
+_UNKNOWN_INTERACTION = 10062
 
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
 
@@ -369,7 +370,7 @@ def _limits() -> aiohttp.TraceConfig:
     """Counts the edits that Discord puts off; discord.py waits and repeats them by itself."""
 
     async def note(_session: object, _context: object, done: aiohttp.TraceRequestEndParams) -> None:
-        if done.response.status == _TOO_MANY and done.method == "PATCH":
+        if done.response.status == HTTPStatus.TOO_MANY_REQUESTS and done.method == "PATCH":
             telemetry.emit(EditEvent("throttled"))
 
     trace = aiohttp.TraceConfig()
@@ -380,5 +381,5 @@ def _limits() -> aiohttp.TraceConfig:
 def _may_pass(error: Exception) -> bool:
     """Whether it is Discord's trouble or the network's, not ours."""
     if isinstance(error, discord.HTTPException):
-        return error.status >= 500 or error.status == _TOO_MANY
+        return error.status >= 500 or error.status == HTTPStatus.TOO_MANY_REQUESTS
     return not isinstance(error, discord.DiscordException) or isinstance(error, discord.RateLimited)

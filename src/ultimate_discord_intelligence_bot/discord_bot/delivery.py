@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Literal, NamedTuple, TypedDict
 
 import aiohttp
@@ -44,7 +45,6 @@ _CLOSED = {
 }
 _TOKEN_REFUSED = {10015, 50027}
 _OPENED_TOO_FAST = 40003
-_UNAUTHORIZED, _TOO_LARGE, _TOO_MANY = 401, 413, 429
 
 log = structlog.get_logger(__name__)
 
@@ -313,13 +313,20 @@ class Delivery:
             return _Refusal.GONE
         if error.code in _CLOSED:
             return _Refusal.CLOSED
-        if way.name == "token" and (error.status == _UNAUTHORIZED or error.code in _TOKEN_REFUSED):
+        if way.name == "token" and (
+            error.status == HTTPStatus.UNAUTHORIZED or error.code in _TOKEN_REFUSED
+        ):
             self._refuse(watch)
             return _Refusal.CLOSED
-        if error.status in (_UNAUTHORIZED, _TOO_MANY) or error.status >= 500:
+        if (
+            error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
+            or error.status >= 500
+        ):
             return _Refusal.LATER
         # Without a code it is not Discord that speaks, but something on the way to it.
-        if error.code == _OPENED_TOO_FAST or (error.code == 0 and error.status != _TOO_LARGE):
+        if error.code == _OPENED_TOO_FAST or (
+            error.code == 0 and error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        ):
             return _Refusal.LATER
         return _Refusal.FORM
 
