@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft7Validator
+from jsonschema.validators import validator_for
 from typer.main import get_command
 
 from ultimate_discord_intelligence_bot import __version__
@@ -50,9 +50,13 @@ def tmpfs(service: dict[str, Any]) -> list[str]:
 
 
 def test_the_compose_file_follows_the_specification() -> None:
-    schema = resources.files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
-    validator = Draft7Validator(json.loads(schema.read_text()))
+    vendored = resources.files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
+    schema = json.loads(vendored.read_text())
+    validator = validator_for(schema)(schema)
     assert not [error.message for error in validator.iter_errors(COMPOSE)]
+    misspelt = COMPOSE | {"services": {"worker": {"image": "x", "restrat": "always"}}}
+    [error] = validator.iter_errors(misspelt)
+    assert "restrat" in error.message
 
 
 def test_a_service_waits_for_services_whose_health_is_checked() -> None:
