@@ -157,7 +157,7 @@ all of them anew and keeps them: commit that file with the change that it goes w
 
 ## Over time
 
-The {SHOWN} last recorded runs, the newest first.
+The {SHOWN} last recorded runs of the simulated stages, the newest first.
 
 {_over_time(history)}
 
@@ -257,13 +257,17 @@ def _watched(history: Sequence[Entry], baseline: dict[str, float]) -> Iterator[t
 
 
 def _over_time(history: Sequence[Entry]) -> str:
-    shown = list(reversed(history[-SHOWN:]))
-    keys = [key for key in history[-1].recording.ratios if key.startswith("Simulated")]
-    rows = (
-        (entry.name, *(_or_nothing(entry.recording.ratios.get(key)) for key in keys))
-        for entry in shown
-    )
+    runs = [(entry.name, _simulated(entry)) for entry in reversed(history)]
+    shown = [(name, ratios) for name, ratios in runs if ratios][:SHOWN]
+    keys = dict.fromkeys(key for _, ratios in shown for key in ratios)
+    rows = ((name, *(_or_nothing(ratios.get(key)) for key in keys)) for name, ratios in shown)
     return _table(("recorded", *keys), rows)
+
+
+def _simulated(entry: Entry) -> dict[str, float]:
+    """The ratios of the simulated stages, as far as they were measured."""
+    ratios = entry.recording.ratios
+    return {key: ratio for key, ratio in ratios.items() if key.startswith("Simulated")}
 
 
 def _or_nothing(value: float | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.copies import copied
 from ultimate_discord_intelligence_bot.cli import app
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -119,7 +120,7 @@ def test_a_memory_is_moved_forgotten_and_put_back(heard: Path, tmp_path: Path) -
 
 def test_a_memory_is_put_away_wiped_and_put_back(heard: Path, tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
-    shutil.copytree(heard, data)
+    copied(heard, data)
     for tenant in ("local", "guild"):
         (recording := tmp_path / f"{tenant}.vtt").write_text(
             "WEBVTT\n\n00:01.000 --> 00:06.000\n<v Eve>In 1997, the mine produced 4,000 tonnes.\n"
@@ -155,7 +156,7 @@ def test_a_memory_is_put_away_wiped_and_put_back(heard: Path, tmp_path: Path) ->
 
 def test_new_vectors_change_nothing_else(heard: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    shutil.copytree(heard, data)
+    copied(heard, data)
     before = told(data)
     card = data / "memory" / "vectors" / "store.json"
     older = json.loads(card.read_text()) | {"embedder": "an older one"}
@@ -196,7 +197,7 @@ def test_what_was_kept_long_enough_is_forgotten(tmp_path: Path) -> None:
 
 def test_readers_say_who_is_the_same(heard: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    shutil.copytree(heard, data)
+    copied(heard, data)
     mars, moon = (len(answered(data, "timeline", name)) for name in ("mars", "moon"))
     assert mars
     assert moon

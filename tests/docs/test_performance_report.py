@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -195,6 +196,16 @@ def test_a_benchmark_that_did_not_run_keeps_its_last_figures_with_their_commit()
     assert text.index("commit `new`") < text.index("## X") < text.index("## Y")
     assert "Recorded 2025-01-02, new." in text.partition("## X")[2].partition("## Y")[0]
     assert "Recorded 2025-01-02, old." in text.partition("## Y")[2]
+
+
+def test_the_runs_over_time_are_those_in_which_the_simulation_ran() -> None:
+    history = [entry("old", "test_x.py::test_one"), entry("new", "test_y.py::test_two")]
+    comparisons = history[0].recording.comparisons
+    comparisons[0] = replace(comparisons[0], title="Simulated")
+    table = report.report(history, {}).partition("## Over time")[2].partition("## ")[0]
+    assert "| recorded | Simulated: b / a |" in table
+    assert "old | 0.500 |" in table
+    assert "new" not in table.partition("| --- |")[2]
 
 
 def test_a_recording_comes_back_from_json_as_it_was() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.copies import copied
 from tests.killed_run import KilledRun
 from ultimate_discord_intelligence_bot.autonomous_orchestrator import (
     AutonomousIntelligenceOrchestrator,
@@ -62,6 +62,6 @@ def fresh_copy(remembering: Path, tmp_path: Path) -> Callable[[str], Path]:
     """A data folder of one's own that remembers the almanac."""
 
     def copy(name: str) -> Path:
-        return Path(shutil.copytree(remembering, tmp_path / name))
+        return copied(remembering, tmp_path / name)
 
     return copy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ultimate_discord_intelligence_bot.llm.quiet import _Absent
+from ultimate_discord_intelligence_bot.llm.quiet import _Absent, _garbage_left
 
 
 def found(package: str) -> bool:
@@ -34,3 +35,21 @@ def test_a_package_is_absent_for_one_thread_for_a_while(
             assert found("another")
             assert elsewhere.submit(found, "an_extra").result()
         assert found("an_extra")
+
+
+def test_garbage_is_left_for_a_while_only() -> None:
+    before = gc.get_freeze_count()
+    with _garbage_left():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > before
+
+
+def test_who_never_collects_garbage_does_not_afterwards() -> None:
+    gc.disable()
+    try:
+        with _garbage_left():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

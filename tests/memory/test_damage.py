@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.copies import copied
 from ultimate_discord_intelligence_bot.errors import StorageError
 from ultimate_discord_intelligence_bot.memory import Memory, open_memory
 from ultimate_discord_intelligence_bot.memory.drivers.edge import EdgeVectors
@@ -281,7 +282,7 @@ def test_a_damaged_database_is_told_and_left_as_it_is(
 def test_a_database_of_a_newer_version_is_left_alone(
     remembered: Path, tmp_path: Path, file: str
 ) -> None:
-    folder = Path(shutil.copytree(remembered, tmp_path / "copy"))
+    folder = copied(remembered, tmp_path / "copy")
     path = folder / "memory" / f"{file}.sqlite"
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 99")
@@ -294,7 +295,7 @@ def test_a_database_of_a_newer_version_is_left_alone(
 
 
 def test_a_graph_that_was_emptied_is_told_by_a_check(remembered: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(remembered, tmp_path / "copy"))
+    folder = copied(remembered, tmp_path / "copy")
     with open_memory(folder, embedder="test", dimension=8) as memory:
         identity = memory.identity
     (folder / "memory" / "graph.sqlite").write_bytes(b"")
