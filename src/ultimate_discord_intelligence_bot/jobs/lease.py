@@ -154,7 +154,11 @@ class PostgresLeases:
             raise unreachable(self._settings, error) from error
 
     def close(self) -> None:
+        import psycopg
+
         if self._connection is not None:
+            with suppress(psycopg.Error):  # Postgres sees the end of a connection a little later
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
             self._connection.close()
 
 
