@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..memory import restore as restore_backup
 from ..observability import configure_logging
 from ..settings import Settings, load_settings
 from ..stages import memory_for
+from . import signals
 from .terminal import Exit, orderly_exit, stderr, stdout
 
 
@@ -23,7 +23,7 @@ def backup(folder: Path, *, as_json: bool) -> int:
     with orderly_exit():
         settings = _settings()
         with stderr.status("backing up"):
-            manifests = asyncio.run(_backup(settings, folder))
+            manifests = signals.run(_backup(settings, folder))
         _print(manifests, folder, "written", as_json=as_json)
         return Exit.COMPLETE
 
@@ -33,7 +33,7 @@ def restore(folder: Path, *, as_json: bool) -> int:
     with orderly_exit():
         settings = _settings()
         with stderr.status("restoring"):
-            manifests = asyncio.run(_restore(settings, folder))
+            manifests = signals.run(_restore(settings, folder))
         _print(manifests, folder, "remembered, and compared", as_json=as_json)
         return Exit.COMPLETE
 

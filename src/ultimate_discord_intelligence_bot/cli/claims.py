@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import date
@@ -20,6 +19,7 @@ from ..observability import configure_logging
 from ..recall import Recall
 from ..settings import Settings, load_settings
 from ..stages import memory_for
+from . import signals
 from .terminal import orderly_exit, stderr, stdout
 
 _KINDS: dict[str, LinkKind] = {
@@ -33,7 +33,7 @@ def claims(wanted: ClaimFilter, *, as_json: bool) -> int:
     """Print claims of all recordings; returns the exit code."""
     with orderly_exit():
         settings = _settings()
-        found = asyncio.run(_claims(settings, wanted))
+        found = signals.run(_claims(settings, wanted))
         if as_json:
             _print_json(found)
         elif found:
@@ -47,7 +47,7 @@ def links(kind: str, *, source: str | None, speaker: str | None, limit: int, as_
     """Print pairs of claims of different recordings; returns the exit code."""
     with orderly_exit():
         settings = _settings()
-        found = asyncio.run(_links(settings, _KINDS[kind], source, speaker, limit))
+        found = signals.run(_links(settings, _KINDS[kind], source, speaker, limit))
         if as_json:
             _print_json(found)
         elif found:
@@ -62,7 +62,7 @@ def timeline(name: str, *, limit: int, as_json: bool) -> int:
     """Print every mention of somebody or something; returns the exit code."""
     with orderly_exit():
         settings = _settings()
-        found = asyncio.run(_timeline(settings, name, limit))
+        found = signals.run(_timeline(settings, name, limit))
         if as_json:
             _print_json(found)
         elif found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -27,6 +26,7 @@ from ..settings import Settings, load_settings
 from ..stages import memory_for
 from ..transcription.weights import choose, usual_model
 from ..verification import Surroundings, WebClient, open_sources
+from . import signals
 from .terminal import Exit, orderly_exit, stdout
 
 _PACKAGES = ("crewai", "yt-dlp", "faster-whisper", "qdrant-edge-py", "onnxruntime", "av")
@@ -115,7 +115,7 @@ def _discord(settings: Settings) -> Finding:
 def _memory(settings: Settings) -> Finding:
     with memory_for(settings) as memory:
         unfinished = memory.unfinished()
-        held = asyncio.run(memory.stats(settings.tenant)).vector
+        held = signals.run(memory.stats(settings.tenant)).vector
     if unfinished:
         remedy = "Run `autointel memory repair`; the next run does the same."
         return Finding("memory", "warning", f"{len(unfinished)} unfinished writes", remedy)
@@ -173,7 +173,7 @@ def _language_model(settings: Settings) -> Finding:
 
 
 def _evidence(settings: Settings) -> Finding:
-    sources = asyncio.run(_sources(settings))
+    sources = signals.run(_sources(settings))
     asked = ", ".join(["everything remembered", "your documents", *sources])
     return Finding("evidence", "ok", f"sought in {asked}")
 

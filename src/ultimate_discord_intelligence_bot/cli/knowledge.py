@@ -17,6 +17,7 @@ from ..knowledge import add, open_library
 from ..models.knowledge import Addition, Document
 from ..observability import configure_logging
 from ..settings import Settings, load_settings
+from . import signals
 from .terminal import Exit, orderly_exit, stderr, stdout
 
 
@@ -25,7 +26,7 @@ def add_documents(paths: Sequence[Path], *, as_json: bool) -> int:
     with orderly_exit():
         settings = load_settings()
         configure_logging(settings)
-        addition = asyncio.run(_add(paths, settings))
+        addition = signals.run(_add(paths, settings))
         if as_json:
             print(json.dumps(addition.model_dump(mode="json"), indent=1))  # noqa: T201
         else:

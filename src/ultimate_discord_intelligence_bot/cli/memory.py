@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,6 +28,7 @@ from ..observability import configure_logging
 from ..recall import Recall
 from ..settings import Settings, load_settings
 from ..stages import memory_for
+from . import signals
 from .terminal import Exit, orderly_exit, stderr, stdout
 
 
@@ -37,7 +37,7 @@ def stats(*, as_json: bool) -> int:
     with orderly_exit():
         settings = _settings()
         with memory_for(settings) as memory:
-            held = asyncio.run(memory.stats(settings.tenant))
+            held = signals.run(memory.stats(settings.tenant))
         folder = settings.data_dir / "memory"
         # Files are larger than what they take: stores reserve room that they do not use.
         files = (path.stat() for path in folder.rglob("*") if path.is_file())
@@ -58,7 +58,7 @@ def check(*, repair: bool, as_json: bool) -> int:
     """Compare the stores with one another; with ``repair`` finish what was begun before."""
     with orderly_exit():
         settings = _settings()
-        finished, found = asyncio.run(_check(settings, repair))
+        finished, found = signals.run(_check(settings, repair))
         if as_json:
             _print(
                 {
@@ -85,7 +85,7 @@ def export(path: Path, *, as_json: bool) -> int:
     with orderly_exit():
         settings = _settings()
         with stderr.status("exporting"):
-            manifest = asyncio.run(_export(settings, path))
+            manifest = signals.run(_export(settings, path))
         _print_manifest(manifest, path, "written", as_json=as_json)
         return Exit.COMPLETE
 
@@ -95,7 +95,7 @@ def import_bundle(path: Path, *, as_json: bool) -> int:
     with orderly_exit():
         settings = _settings()
         with stderr.status("importing"):
-            manifest = asyncio.run(_import(settings, path))
+            manifest = signals.run(_import(settings, path))
         _print_manifest(manifest, path, "remembered", as_json=as_json)
         return Exit.COMPLETE
 
@@ -132,7 +132,7 @@ def prune_old(days: int | None, *, as_json: bool) -> int:
                 "Nothing says how long recordings are kept.",
                 "Give --days, or set AUTOINTEL_RETENTION_DAYS.",
             )
-        gone = asyncio.run(_prune(settings))
+        gone = signals.run(_prune(settings))
         if as_json:
             _print({"forgotten": list(gone)})
         else:
@@ -147,7 +147,7 @@ def same(name: str, other: str, *, joined: bool, as_json: bool) -> int:
     """Say that two names are those of one, or that they are not; returns the exit code."""
     with orderly_exit():
         settings = _settings()
-        changed = asyncio.run(_decide(settings, name, other, joined))
+        changed = signals.run(_decide(settings, name, other, joined))
         if as_json:
             _print({"sources": list(changed)})
         else:
@@ -164,9 +164,9 @@ def forget(name: str, *, speaker: bool, as_json: bool) -> int:
     with orderly_exit():
         settings = _settings()
         if speaker:
-            _print_silenced(name, asyncio.run(_forget_speaker(settings, name)), as_json=as_json)
+            _print_silenced(name, signals.run(_forget_speaker(settings, name)), as_json=as_json)
             return Exit.COMPLETE
-        gone = asyncio.run(_forget(settings, name))
+        gone = signals.run(_forget(settings, name))
         if as_json:
             _print(gone.model_dump())
         else:

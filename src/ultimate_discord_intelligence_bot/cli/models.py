@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict, dataclass
 
@@ -13,6 +12,7 @@ from ..observability import configure_logging
 from ..settings import Settings, load_settings
 from ..transcription.hub import fetch
 from ..transcription.weights import MEGABYTES, choose, here, usual_model
+from . import signals
 from .terminal import Exit, orderly_exit, stderr, stdout
 
 
@@ -39,7 +39,7 @@ def fetch_model(name: str | None) -> int:
         configure_logging(settings)
         wanted = name or usual_model(settings)
         with stderr.status(f"fetching {escape(wanted)}") as status:
-            folder = asyncio.run(
+            folder = signals.run(
                 fetch(
                     wanted,
                     settings,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from ..observability import configure_logging
 from ..recall import Found, Passage, Question, Recall
 from ..settings import Settings, load_settings
 from ..stages import memory_for
+from . import signals
 from .terminal import orderly_exit, stderr, stdout
 
 _HIT = ("text", "start", "end", "speaker", "source", "url", "score", "exact")
@@ -28,7 +28,7 @@ def search(question: Question, *, as_json: bool) -> int:
     with orderly_exit():
         settings = load_settings()
         configure_logging(settings)
-        found, recordings = asyncio.run(_search(settings, question.understood()))
+        found, recordings = signals.run(_search(settings, question.understood()))
         if as_json:
             _print_json(found, with_context=bool(question.context))
         elif found:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _HEED_S = 0.5
+"""How soon a signal is heeded that another thread has received."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -31,7 +32,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 class Told:
-    """Set by the first SIGTERM or Ctrl-C; a second one ends the process at once."""
+    """Set by the first SIGTERM or Ctrl-C; a second one ends the process.
+
+    Others then take over what it was doing.
+    """
 
     def __init__(self) -> None:
         self._told = threading.Event()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from ..models.transcript import Transcript
 from ..observability import configure_logging
 from ..runs import OF_THE_MOMENT, Run, RunCard, find_card
 from ..settings import Settings, load_settings
+from . import signals
 from .terminal import Exit, orderly_exit, show_error, stderr, stdout
 
 _ASSIGNMENT = re.compile(r"(\d+)=(.*)", re.DOTALL)
@@ -120,7 +120,7 @@ def _names(kept: dict[str, str], given: dict[str, str]) -> dict[str, str]:
 
 def _renew(card: RunCard, settings: Settings) -> RunResult:
     orchestrator = AutonomousIntelligenceOrchestrator(settings, allow_files=True)
-    return asyncio.run(
+    return signals.run(
         orchestrator.execute_autonomous_intelligence_workflow(card.input, card.depth, out=card.out)
     )
 
